@@ -1,0 +1,21 @@
+.PHONY: setup demo test lint bench docs
+BIN := .venv/bin
+PROMPT ?= a red ball rolls to the left across a snowfield at sunset
+
+demo: setup
+	$(BIN)/worldreel generate "$(PROMPT)" -o demo.mp4 --contact-sheet demo.png
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/pyright
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+docs: setup
+	$(BIN)/python scripts/docs.py
+
+setup:
+	@sh scripts/setup.sh
