@@ -1,0 +1,95 @@
+"""Samplers: generators that walk a canvas's latents down a schedule.
+
+    state = State(canvas.start(known, noise), 0)
+    x = run(ab2(velocity, state, flow.schedule(20), known.freedom))
+
+Each yields its `State` after every step; any of them resumes from a state that it has yielded as
+if it had never stopped. They know no network, no guidance and no randomness. `sigmas` is (S+1,), or
+(S+1, T) for a schedule with a time axis; what is kept (freedom 0) comes out bit for bit.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from worldreel import flow
+from worldreel.flow import Velocity
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Where a sampler is: x before step `step`, and the velocity that the step before it used."""
+
+    x: Tensor  # B C T H W
+    step: int = 0
+    previous_v: Tensor | None = None  # B C T H W
+
+
+Sampler = Callable[[Velocity, State, Tensor, Tensor], Iterator[State]]
+
+
+def euler(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> Iterator[State]:
+    """Euler's method. It alone asks for the mean velocity down to the next row, if one is known."""
+    for i in range(state.step, _num_steps(sigmas)):
+        s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
+        v = velocity(state.x, sigmas[i], sigmas[i + 1])
+        state = State(flow.step(state.x, v, s, s_next), i + 1, v)
+        yield state
+
+
+def heun(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> Iterator[State]:
+    """Heun's method: a step with the mean of the velocities at its two ends.
+
+    Where a step ends at level 0, where no model is trained, it is Euler's: the order stays two.
+    """
+    for i in range(state.step, _num_steps(sigmas)):
+        s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
+        v = velocity(state.x, sigmas[i], sigmas[i])
+        if (sigmas[i + 1] > 0).any():
+            ahead = velocity(flow.step(state.x, v, s, s_next), sigmas[i + 1], sigmas[i + 1])
+            v = torch.where(s_next > 0, (v + ahead) / 2, v)
+        state = State(flow.step(state.x, v, s, s_next), i + 1, v)
+        yield state
+
+
+def ab2(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> Iterator[State]:
+    """Adams and Bashforth's method of two steps: order two at one velocity per step.
+
+    The line through the last two velocities is integrated over the step; with r the ratio of this
+    step to the one before it, v + r/2 (v - previous_v), for each latent by its own levels. A latent
+    that has not moved in the step before takes an Euler step.
+    """
+    for i in range(state.step, _num_steps(sigmas)):
+        s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
+        v = mean = velocity(state.x, sigmas[i], sigmas[i])
+        if i > 0 and state.previous_v is not None:
+            h, h_before = s_next - s, s - flow.level(sigmas[i - 1], freedom)  # B 1 T H W
+            ratio = h / torch.where(h_before == 0, 1, h_before)
+            bent = v + ratio / 2 * (v - state.previous_v)  # B C T H W
+            mean = torch.where(h_before == 0, v, bent)
+        state = State(flow.step(state.x, mean, s, s_next), i + 1, v)
+        yield state
+
+
+SAMPLERS: dict[str, Sampler] = {"euler": euler, "heun": heun, "ab2": ab2}
+
+
+def run(states: Iterable[State]) -> Tensor:
+    """The latents after the last of the states, B C T H W."""
+    x = None
+    for state in states:
+        x = state.x
+    if x is None:
+        raise ValueError("the sampler had no step left to take: its state is already the last")
+    return x
+
+
+def _num_steps(sigmas: Tensor) -> int:
+    if sigmas.ndim not in (1, 2) or len(sigmas) < 2:
+        raise ValueError(
+            f"sigmas has shape {tuple(sigmas.shape)}; give the S + 1 levels of S steps, (S+1,) or"
+            " (S+1, T)"
+        )
+    return len(sigmas) - 1
