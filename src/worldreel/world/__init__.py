@@ -1,0 +1,1 @@
+"""The simulated world: a seed becomes a scene, a scene becomes a clip with exact ground truth."""

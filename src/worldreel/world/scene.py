@@ -1,0 +1,230 @@
+"""A scene as data, and a take: the record of a scene that was acted out.
+
+A scene says what there is and what is meant to happen; it knows nothing of physics, pixels or
+words. `stage` and `act` turn it into a take, `render` into pixels, `describe` into facts and
+captions. Both are plain data: a scene is JSON that round-trips.
+
+Units are metres and seconds. The world's axes are the viewer's in the first frame of a shot:
+x to the right, y away from the viewer, z up; the ground is z = 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from worldreel.errors import SceneError
+
+FPS = 12
+
+# What a scene may name. A new entry here, with its entry in `stage`, `render` and `describe`, is
+# all that a new word of the world needs.
+KINDS = ("ball", "cube", "cylinder", "cone")
+COLORS: dict[str, tuple[float, float, float]] = {  # sRGB, as a person would pick them
+    "red": (0.86, 0.08, 0.08),
+    "orange": (1.00, 0.50, 0.03),
+    "yellow": (0.98, 0.86, 0.06),
+    "green": (0.08, 0.60, 0.14),
+    "cyan": (0.05, 0.80, 0.85),
+    "blue": (0.08, 0.20, 0.88),
+    "purple": (0.50, 0.10, 0.70),
+    "pink": (1.00, 0.45, 0.72),
+}
+SIZES = ("small", "medium", "large")
+MATERIALS = ("matte", "glossy", "metal")
+SETTINGS = ("wooden table", "meadow", "snowfield", "wet street")
+LIGHTS = ("noon", "sunset", "night")
+CAMERAS = (
+    "static",
+    "pan_left",
+    "pan_right",
+    "dolly_in",
+    "dolly_out",
+    "orbit_left",
+    "orbit_right",
+)
+ACTIONS = ("rests", "rolls", "slides", "falls", "hits")
+DIRECTIONS = ("left", "right", "toward", "away")
+
+# Every word of the world that its mirror image turns into another.
+OTHER_SIDE = {
+    "left": "right",
+    "right": "left",
+    **{f"{move}_left": f"{move}_right" for move in ("pan", "orbit")},
+    **{f"{move}_right": f"{move}_left" for move in ("pan", "orbit")},
+}
+
+# The primitives that a renderer must draw, by index in `Take.shape`.
+SHAPES = ("sphere", "box", "cylinder", "cone")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thing:
+    """One rigid thing, where and how it starts.
+
+    position: its centre (x, y, z) in metres; velocity in metres per second; spin in radians per
+    second about the world's axes; rotation: a unit quaternion (w, x, y, z); extent: half sizes
+    along its own axes in metres (a ball r, r, r; a cylinder or cone r, r, half its height).
+    action: what it is meant to do, one of ACTIONS, with a direction where it has one; target: the
+    index of the thing that it is meant to hit.
+    """
+
+    kind: str
+    color: str
+    size: str
+    material: str
+    extent: tuple[float, float, float]
+    position: tuple[float, float, float]
+    rotation: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    velocity: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    spin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    action: str = "rests"
+    direction: str | None = None
+    target: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Camera:
+    """A camera's move: where it looks from and at in the first frame, and how far it goes.
+
+    eye and look_at in metres; amount: radians for a pan or an orbit, metres for a dolly, over the
+    whole clip; fov: the vertical field of view in degrees at 16:9 (other aspects are framed so
+    that the same width of the scene stays in view).
+    """
+
+    move: str
+    eye: tuple[float, float, float]
+    look_at: tuple[float, float, float]
+    amount: float = 0.0
+    fov: float = 40.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What there is and what is meant to happen. `things[0]` is the subject."""
+
+    seed: int
+    setting: str
+    light: str
+    things: tuple[Thing, ...]
+    camera: Camera
+    seconds: float = 2.0
+    gravity: float = 9.81
+    mirrored: bool = False  # textures too are drawn with left and right swapped
+    version: int = field(default=1)
+
+    def __post_init__(self) -> None:
+        if not self.things:
+            raise SceneError("the scene has no subject: give it at least one thing")
+        known = [("setting", self.setting, SETTINGS), ("light", self.light, LIGHTS)]
+        known.append(("camera move", self.camera.move, CAMERAS))
+        for thing in self.things:
+            known += [("kind", thing.kind, KINDS), ("color", thing.color, tuple(COLORS))]
+            known += [("size", thing.size, SIZES), ("material", thing.material, MATERIALS)]
+            known.append(("action", thing.action, ACTIONS))
+            if thing.direction is not None:
+                known.append(("direction", thing.direction, DIRECTIONS))
+            if thing.target is not None and not 0 <= thing.target < len(self.things):
+                raise SceneError(f"target {thing.target} is none of {len(self.things)} things")
+        for name, given, expected in known:
+            if given not in expected:
+                raise SceneError(f"unknown {name} {given!r}: one of {', '.join(expected)}")
+
+    def to_json(self) -> str:
+        """The scene as one line of JSON, the same bytes for the same scene."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Scene:
+        """Inverse of `to_json`; a SceneError names what does not fit."""
+        try:
+            data = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SceneError(f"a scene must be JSON: {error}") from None
+        if not isinstance(data, dict):
+            raise SceneError(f"a scene is a JSON object, not {type(data).__name__}")
+        return _build(cls, data, things=Thing, camera=Camera)
+
+
+def mirror(scene: Scene) -> Scene:
+    """The twin with left and right swapped; twice is the scene itself.
+
+    Positions and velocities change the sign of x. A spin is an axial vector: its x stays, y and z
+    change sign; so do they in a quaternion.
+    """
+    things = tuple(
+        dataclasses.replace(
+            thing,
+            position=_flipped(thing.position, (0,)),
+            velocity=_flipped(thing.velocity, (0,)),
+            spin=_flipped(thing.spin, (1, 2)),
+            rotation=_flipped(thing.rotation, (2, 3)),
+            direction=thing.direction and OTHER_SIDE.get(thing.direction, thing.direction),
+        )
+        for thing in scene.things
+    )
+    move = scene.camera.move
+    camera = dataclasses.replace(
+        scene.camera,
+        move=OTHER_SIDE.get(move, move),
+        eye=_flipped(scene.camera.eye, (0,)),
+        look_at=_flipped(scene.camera.look_at, (0,)),
+    )
+    return dataclasses.replace(scene, things=things, camera=camera, mirrored=not scene.mirrored)
+
+
+def _flipped(values: tuple[float, ...], axes: tuple[int, ...]) -> tuple[float, ...]:
+    return tuple(0.0 - v if axis in axes else v for axis, v in enumerate(values))  # never -0.0
+
+
+def _build(cls: type, data: dict[str, Any], **parts: type) -> Any:
+    fields = {f.name for f in dataclasses.fields(cls)}
+    unknown = sorted(set(data) - fields)
+    if unknown:
+        raise SceneError(f"unknown key {unknown[0]!r} in {cls.__name__}: one of {sorted(fields)}")
+    values = {}
+    for key, value in data.items():
+        if key in parts and isinstance(value, list):
+            values[key] = tuple(_build(parts[key], item) for item in value)
+        elif key in parts:
+            values[key] = _build(parts[key], value)
+        else:
+            values[key] = tuple(value) if isinstance(value, list) else value
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise SceneError(f"{cls.__name__}: {error}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Take:
+    """A scene that was acted out: all that a camera sees, frame by frame, in plain arrays.
+
+    F frames, N primitives. A thing may be built of several primitives; `owner` says which thing
+    (1 is `things[0]`; 0 is kept for the ground and the sky). Rotations map a body's own axes to the
+    world's. `look` has rows right, up, forward: a direction d in the world is `look @ d` in the
+    camera's axes. Contacts are (frame, owner, owner, impulse in newton seconds), the ground 0.
+    """
+
+    scene: Scene
+    fps: int
+    shape: np.ndarray  # (N,) int64, index into SHAPES
+    extent: np.ndarray  # (N, 3) float32, half sizes as in `Thing.extent`
+    color: np.ndarray  # (N, 3) float32, sRGB in 0..1
+    gloss: np.ndarray  # (N,) float32, 0 matte to 1 mirror
+    owner: np.ndarray  # (N,) int64, from 1
+    position: np.ndarray  # (F, N, 3) float32
+    rotation: np.ndarray  # (F, N, 3, 3) float32
+    velocity: np.ndarray  # (F, N, 3) float32
+    eye: np.ndarray  # (F, 3) float32
+    look: np.ndarray  # (F, 3, 3) float32
+    fov: float  # vertical, degrees, for the aspect that was asked for
+    contacts: tuple[tuple[int, int, int, float], ...]
+
+    @property
+    def num_frames(self) -> int:
+        return len(self.position)

@@ -1,0 +1,256 @@
+"""Solids: what a ray hits, and what shades a point.
+
+Every solid is convex and lives in a box of half sizes 1 in its own scaled axes: the part between
+z = -1 and z = 1 of either a quadric, x^2 + y^2 + a z^2 + b z + c <= 0, or of the square column
+|x|, |y| <= 1. So a row of three numbers is a new solid, and a ray's way through it is one
+interval, for all solids in the same arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worldreel.errors import SceneError
+from worldreel.world.scene import SHAPES, Take
+from worldreel.world.vector import Plane, Vec, add, along, dot, ramp, scale, select, sub
+
+FAR = 1e9  # metres, or any t: no hit
+_GRAZE = 1e-3  # metres: a shadow ray starts this far off its surface
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solid:
+    """A row of the table. marks: "panels", "rims" or "edges", in a lighter shade of its colour."""
+
+    quadric: tuple[float, float, float] = (0.0, 0.0, -1.0)
+    square: bool = False
+    marks: str = "panels"
+
+
+SOLIDS = {
+    "sphere": Solid(quadric=(1.0, 0.0, -1.0)),
+    "box": Solid(square=True, marks="edges"),
+    "cylinder": Solid(quadric=(0.0, 0.0, -1.0), marks="rims"),
+    "cone": Solid(quadric=(-0.25, 0.5, -0.25), marks="rims"),
+}
+
+
+class Body(NamedTuple):
+    """One solid in B frames, each field (B, 1) or a Vec of (B, 1)."""
+
+    centre: Vec  # world, metres
+    rows: tuple[Vec, Vec, Vec]  # world offset -> own scaled axes
+    radius: Plane  # of a ball that is about as large, metres
+    quadric: Vec
+    square: Plane  # 1 for a square column
+    panels: Plane
+    rims: Plane
+    color: Vec  # linear
+    light_color: Vec  # linear, of the marks
+    gloss: Plane
+    index: Plane  # from 1, the place in the take plus one
+
+
+class Hit(NamedTuple):
+    """The nearest solid on each ray, all (B, P)."""
+
+    t: Tensor  # FAR where nothing is hit
+    normal: Vec  # not yet unit
+    color: Vec
+    gloss: Tensor
+    index: Tensor  # float, 0 where nothing is hit
+
+
+WIDTH = 27  # numbers per body, as `pack` writes and `unpack` reads them
+
+
+def pack(take: Take) -> np.ndarray:
+    """A take's solids as numbers, (N, WIDTH, F) float32, read back by `unpack`."""
+    frames, count = take.position.shape[:2]
+    if len(take.shape) and not (0 <= take.shape.min() and take.shape.max() < len(SHAPES)):
+        raise SceneError(f"unknown shape {take.shape.tolist()}: 0 to {len(SHAPES) - 1}, {SHAPES}")
+    rows = [SOLIDS[SHAPES[i]] for i in take.shape]
+    extent = np.maximum(take.extent.astype(np.float64), 1e-6)
+    axes = np.swapaxes(take.rotation.astype(np.float64), -1, -2) / extent[None, :, :, None]
+    light = take.color + (1 - take.color) * 0.28
+    still = np.concatenate(
+        [
+            np.cbrt(extent.prod(-1, keepdims=True)),
+            np.array([r.quadric for r in rows]).reshape(count, 3),
+            np.array([[r.square, r.marks == "panels", r.marks == "rims"] for r in rows]).reshape(
+                count, 3
+            ),
+            take.color**2,
+            light**2,
+            take.gloss[:, None],
+            np.arange(1, count + 1)[:, None],
+        ],
+        axis=1,
+    )
+    moving = np.concatenate([take.position, axes.reshape(frames, count, 9)], axis=-1)
+    still = np.broadcast_to(still[None], (frames, *still.shape))
+    return np.concatenate([moving, still], axis=-1).transpose(1, 2, 0).astype(np.float32)
+
+
+def null_body(frames: int) -> np.ndarray:
+    """A body that no ray meets, (1, WIDTH, F): batches of unequal takes are filled up with it."""
+    numbers = np.zeros((1, WIDTH, frames), np.float32)
+    numbers[:, 0:3] = -1e4
+    numbers[:, [3, 7, 11]] = 1e3
+    numbers[:, 15] = -1.0
+    numbers[:, 12] = 1e-6
+    return numbers
+
+
+def unpack(numbers: Tensor) -> Body:
+    """(WIDTH, B, 1) -> Body."""
+    n = numbers.unbind(0)
+    return Body(
+        centre=n[0:3],
+        rows=(n[3:6], n[6:9], n[9:12]),
+        radius=n[12],
+        quadric=n[13:16],
+        square=n[16],
+        panels=n[17],
+        rims=n[18],
+        color=n[19:22],
+        light_color=n[22:25],
+        gloss=n[25],
+        index=n[26],
+    )
+
+
+class _Passage(NamedTuple):
+    """A ray's way through a body: it is inside for enter < t < leave."""
+
+    enter: Tensor
+    leave: Tensor
+    side: Tensor  # where it comes in through the side
+    cap: Tensor  # where it comes in through z = -1 or 1
+    point: Vec  # where it comes in, own scaled axes
+    way: Vec  # the direction, own scaled axes
+
+
+def _nonzero(x: Tensor, least: float = 1e-7) -> Tensor:
+    return torch.where(x.abs() < least, least, x)
+
+
+def _slab(start: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
+    inverse = 1 / _nonzero(way)
+    a, b = (-1 - start) * inverse, (1 - start) * inverse
+    return torch.minimum(a, b), torch.maximum(a, b)
+
+
+def _pass(origin: Vec, direction: Vec, body: Body) -> tuple[_Passage, Tensor]:
+    # From the point nearest to the centre on, or a distant eye would cost the digits of c.
+    offset = sub(origin, body.centre)
+    ahead = -dot(offset, direction)
+    offset = along(offset, direction, ahead)
+    start = tuple(dot(row, offset) for row in body.rows)
+    way = tuple(dot(row, direction) for row in body.rows)
+    a, b, c = body.quadric
+
+    qa = _nonzero(way[0] * way[0] + way[1] * way[1] + a * way[2] * way[2])
+    qb = start[0] * way[0] + start[1] * way[1] + (a * start[2] + 0.5 * b) * way[2]
+    qc = start[0] * start[0] + start[1] * start[1] + (a * start[2] + b) * start[2] + c
+    root = qb * qb - qa * qc
+    met = (root >= 0) | (qa < 0)
+    q = -qb - torch.copysign(torch.sqrt(root.clamp(min=0)), qb)
+    one, two = q / qa, qc / _nonzero(q, 1e-20)
+    low, high = torch.minimum(one, two), torch.maximum(one, two)
+    # A steep ray is inside both halves of a double cone: keep the half below the tip.
+    steep, up = qa < 0, way[2] > 0
+    enter = torch.where(steep, torch.where(up, -FAR, high), low)
+    leave = torch.where(steep, torch.where(up, low, FAR), high)
+    enter = torch.where(met, enter, FAR)
+
+    x0, x1 = _slab(start[0], way[0])
+    y0, y1 = _slab(start[1], way[1])
+    z0, z1 = _slab(start[2], way[2])
+    square = body.square > 0.5
+    side = torch.where(square, torch.maximum(x0, y0), enter)
+    leave = torch.minimum(torch.where(square, torch.minimum(x1, y1), leave), z1)
+    enter = torch.maximum(side, z0)
+    passage = _Passage(
+        enter=enter + ahead,
+        leave=leave + ahead,
+        side=x0 > y0,
+        cap=z0 > side,
+        point=along(start, way, enter.clamp(-FAR, FAR)),
+        way=way,
+    )
+    return passage, enter < leave
+
+
+def no_hit(direction: Vec) -> Hit:
+    zero = torch.zeros_like(direction[0])
+    return Hit(zero + FAR, (zero, zero, zero), (zero, zero, zero), zero, zero)
+
+
+def nearest(hit: Hit, origin: Vec, direction: Vec, numbers: Tensor) -> Hit:
+    """The nearer of a hit and one more body. numbers: (WIDTH, B, 1); direction: unit."""
+    body = unpack(numbers)
+    ray, met = _pass(origin, direction, body)
+    nearer = met & (ray.enter > _GRAZE) & (ray.enter < hit.t)
+    x, y, z = ray.point
+    a, b, _ = body.quadric
+
+    square = body.square > 0.5
+    facing = tuple(-torch.sign(w) for w in ray.way)
+    zero = torch.zeros_like(x)
+    column = select(ray.side, (facing[0], zero, zero), (zero, facing[1], zero))
+    slope = select(square, column, (x, y, a * z + 0.5 * b))
+    slope = select(ray.cap, (zero, zero, facing[2]), slope)
+    rows = body.rows
+    normal = add(add(scale(rows[0], slope[0]), scale(rows[1], slope[1])), scale(rows[2], slope[2]))
+
+    marked = _marks(body, ray.point, ray.cap)
+    color = select(marked, body.light_color, body.color)
+    return Hit(
+        t=torch.where(nearer, ray.enter, hit.t),
+        normal=select(nearer, normal, hit.normal),
+        color=select(nearer, color, hit.color),
+        gloss=torch.where(nearer, body.gloss, hit.gloss),
+        index=torch.where(nearer, body.index, hit.index),
+    )
+
+
+def _marks(body: Body, point: Vec, cap: Tensor) -> Tensor:
+    """Where a body's own pattern is, so that a turn of it shows."""
+    x, y, z = point
+    ax, ay, az = x.abs(), y.abs(), z.abs()
+    panels = x * y > 0
+    rims = torch.where(cap, (x * y > 0), (z < -0.72) | ((ay < 0.3 * ax) & (x > 0)))
+    largest = torch.maximum(torch.maximum(ax, ay), az)
+    middle = ax + ay + az - largest - torch.minimum(torch.minimum(ax, ay), az)
+    edges = middle > 0.86
+    return torch.where(
+        body.panels > 0.5, panels, torch.where(body.rims > 0.5, rims, edges)
+    )
+
+
+def shade(
+    light: Tensor, open_: Tensor, point: Vec, normal: Vec, sun: Vec, soft: Plane, numbers: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Dims the sun's light and the sky's (`open_`) at points by one more body.
+
+    soft: the sun's apparent radius in radians. The half shadow comes from the chord that a ray
+    cuts: near a rim a chord grows as the root of the depth, so its length tells the depth.
+    """
+    body = unpack(numbers)
+    start = along(point, normal, _GRAZE)
+    ray, met = _pass(start, sun, body)
+    chord = ray.leave - ray.enter.clamp(min=0)
+    rim = 2 * torch.sqrt(2 * body.radius * soft * ray.enter.clamp(0.02, 5))
+    hidden = torch.where(met & (ray.leave > 2 * _GRAZE), ramp(chord, 0.0, rim), 0.0)
+
+    to = sub(body.centre, point)
+    square = dot(to, to)
+    closeness = body.radius * body.radius / (square + 0.1 * body.radius * body.radius)
+    cover = (dot(normal, to) * torch.rsqrt(square)).clamp(0, 1) * closeness
+    return light * (1 - hidden), open_ * (1 - 0.85 * cover.clamp(0, 1))

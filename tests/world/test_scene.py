@@ -1,0 +1,66 @@
+"""Laws of scenes: JSON round-trips, what does not fit is an error, a twin's twin is the scene."""
+
+import dataclasses
+import json
+
+import pytest
+
+from worldreel.errors import SceneError
+from worldreel.world.sample import sample
+from worldreel.world.scene import Camera, Scene, Thing, mirror
+
+
+def _scene(**changes) -> Scene:
+    thing = Thing(
+        kind="ball",
+        color="red",
+        size="small",
+        material="matte",
+        extent=(0.3, 0.3, 0.3),
+        position=(0.0, 0.0, 0.3),
+    )
+    camera = Camera(move="static", eye=(0.0, -4.0, 1.2), look_at=(0.0, 0.0, 0.4))
+    values = dict(seed=1, setting="meadow", light="noon", things=(thing,), camera=camera)
+    return Scene(**{**values, **changes})
+
+
+def test_json_round_trip():
+    for seed in range(60):
+        scene = sample(seed)
+        assert Scene.from_json(scene.to_json()) == scene
+        assert Scene.from_json(scene.to_json()).to_json() == scene.to_json()
+
+
+@pytest.mark.parametrize("where", [(), ("camera",), ("things", 0)])
+def test_an_unknown_key_is_an_error(where):
+    data = json.loads(_scene().to_json())
+    part = data
+    for key in where:
+        part = part[key]
+    part["flavour"] = "sweet"
+    with pytest.raises(SceneError, match="flavour"):
+        Scene.from_json(json.dumps(data))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"seed": 1}'])
+def test_what_is_no_scene_is_an_error(text):
+    with pytest.raises(SceneError):
+        Scene.from_json(text)
+
+
+def test_an_unknown_word_is_an_error():
+    with pytest.raises(SceneError, match="setting"):
+        _scene(setting="moon base")
+    with pytest.raises(SceneError, match="kind"):
+        _scene(things=(dataclasses.replace(_scene().things[0], kind="teapot"),))
+    with pytest.raises(SceneError, match="subject"):
+        _scene(things=())
+    with pytest.raises(SceneError, match="target"):
+        _scene(things=(dataclasses.replace(_scene().things[0], target=1),))
+
+
+def test_a_twins_twin_is_the_scene():
+    for seed in range(60):
+        scene = sample(seed)
+        assert mirror(scene) != scene
+        assert mirror(mirror(scene)).to_json() == scene.to_json()
