@@ -1,0 +1,1 @@
+"""The networks: the transformer, the compressors, the text encoder and their presets."""

@@ -1,0 +1,151 @@
+"""Attention over sections of tokens, and rotary positions in time, rows and columns.
+
+Rotation pairs channel i of a head with channel i + d/2. Public weights pair neighbours; `wan.py`
+permutes them when it loads, which leaves every score as it was.
+
+Shapes: B batch, N M tokens, H heads, D width, d width of a head.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Linear(nn.Linear):
+    """A linear layer that computes in its input's dtype, whatever its weights are stored in."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(input.dtype)
+        return functional.linear(input, self.weight.to(input.dtype), bias)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square norm over the last axis, in fp32 (Zhang and Sennrich, 1910.07467)."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x.float()
+        y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)
+        return (y * self.weight.float()).to(x.dtype)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v for B H N d; mask (B, M), True where a key may be seen.
+
+    While a gradient is recorded on a CPU, plain products are used: the fused kernel's backward is
+    several times slower there in bf16.
+    """
+    bias = None if mask is None else mask[:, None, None, :]
+    if q.device.type == "cpu" and torch.is_grad_enabled() and q.requires_grad:
+        scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-1, -2)  # B H N M
+        if bias is not None:
+            scores = scores.masked_fill(~bias, -math.inf)
+        return torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype) @ v
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+
+
+def rotary(pos: Tensor, head_dim: int, theta: float = 10000.0) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every token's angles (RoFormer 2104.09864, in three axes): B N d/2.
+
+    Of a head's d/2 pairs, d/6 (rounded down) go to rows, as many to columns, the rest to time, as
+    in Wan. Computed in fp64: angles of a long stream would lose their digits in fp32.
+    """
+    spatial = 2 * (head_dim // 6)
+    angles = []
+    for axis, width in enumerate((head_dim - 2 * spatial, spatial, spatial)):
+        step = torch.arange(0, width, 2, dtype=torch.float64, device=pos.device) / width
+        angles.append(pos[..., axis, None].double() * theta**-step)
+    angle = torch.cat(angles, dim=-1)
+    return angle.cos().float(), angle.sin().float()
+
+
+def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn every head's pairs by the tokens' angles. x: B H N d, rope: B N d/2 each."""
+    cos, sin = rope[0][:, None], rope[1][:, None]
+    a, b = x.float().chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
+
+
+class SelfAttention(nn.Module):
+    """Queries, keys and values of one sequence; q and k are normed across all heads, as in Wan."""
+
+    def __init__(self, dim: int, heads: int, eps: float) -> None:
+        super().__init__()
+        if dim % heads or dim // heads % 2:
+            raise ValueError(f"a width of {dim} does not make {heads} heads of even width")
+        self.heads = heads
+        self.qkv = Linear(dim, 3 * dim)
+        self.out = Linear(dim, dim)
+        self.norm_q = RMSNorm(dim, eps)
+        self.norm_k = RMSNorm(dim, eps)
+
+    def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values before rotation: three times B H N d."""
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        parts = (self.norm_q(q), self.norm_k(k), v)
+        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in parts)
+        return q, k, v
+
+    def merge(self, x: Tensor) -> Tensor:
+        return self.out(rearrange(x, "b h n d -> b n (h d)"))
+
+
+class CrossAttention(nn.Module):
+    """Tokens read words. Keys and values of words are computed once and serve every step."""
+
+    def __init__(self, dim: int, heads: int, eps: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.q = Linear(dim, dim)
+        self.kv = Linear(dim, 2 * dim)
+        self.out = Linear(dim, dim)
+        self.norm_q = RMSNorm(dim, eps)
+        self.norm_k = RMSNorm(dim, eps)
+
+    def read(self, words: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of words B L D: twice B H L d."""
+        k, v = self.kv(words).chunk(2, dim=-1)
+        k = self.norm_k(k)
+        return (
+            rearrange(k, "b l (h d) -> b h l d", h=self.heads),
+            rearrange(v, "b l (h d) -> b h l d", h=self.heads),
+        )
+
+    def forward(self, x: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        q = rearrange(self.norm_q(self.q(x)), "b n (h d) -> b h n d", h=self.heads)
+        return self.out(rearrange(attend(q, k, v, mask), "b h n d -> b n (h d)"))
+
+
+def attend_ring(
+    q: Tensor, k: Tensor, v: Tensor, pos_q: Tensor, pos_k: Tensor, period: int, still: int
+) -> Tensor:
+    """Attention on a ring of time: each query sees the nearest copy of every key.
+
+    q, k, v: B H N d before rotation; pos: B N 3. The last `still` keys do not wrap (references).
+    Queries of one time share their keys' angles, so the work is one attention per latent. At half
+    the ring exactly, a key is seen in the past: the choice depends on the difference alone.
+    """
+    head_dim = q.shape[-1]
+    out = torch.empty_like(q)
+    times = pos_q[0, :, 0]
+    wraps = k.shape[2] - still
+    for t in torch.unique(times):
+        mine = (times == t).nonzero()[:, 0]
+        near = pos_k.clone()
+        gap = pos_k[:, :wraps, 0] - t
+        near[:, :wraps, 0] = t + torch.remainder(gap + period / 2, period) - period / 2
+        near[:, :, 0] -= t  # relative to the query, so that a rolled ring has the same angles
+        here = pos_q[:, mine].clone()
+        here[:, :, 0] = 0
+        turned = rotate(k, rotary(near, head_dim))
+        out[:, :, mine] = attend(rotate(q[:, :, mine], rotary(here, head_dim)), turned, v)
+    return out

@@ -1,0 +1,183 @@
+"""marble's compressor: pixels to latents and back, 16x16 in space and 4 in time.
+
+A closed-form PCA of patches is the skip path; learned nets beside it start from zero. Every
+convolution stays within a latent's four frames (they are folded into the channels); one causal
+2x1x1 at latent rate in the decoder is the only link between latents, so a latent reaches its own
+four frames and the next four, by construction.
+
+Shapes: B batch, F frames, T = F/4 latents, H W pixels, C latent channels. Pixels are -1 to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worldreel.models.presets import CompressorPreset
+
+FRAMES = 4  # per latent
+STRIDE = 16  # pixels per latent, both ways
+_PATCH = 3 * FRAMES * STRIDE * STRIDE
+
+
+class Conv(nn.Conv2d):
+    """A convolution that computes in its input's dtype, whatever its weights are stored in."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        bias = None if self.bias is None else self.bias.to(input.dtype)
+        return self._conv_forward(input, self.weight.to(input.dtype), bias)
+
+
+class ResBlock(nn.Module):
+    """Two 3x3 convolutions beside a skip; the second starts at zero. No norms: none are needed
+    beside a skip path that is already right, and they would tie a frame to its whole picture."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = Conv(width, width, 3, padding=1)
+        self.second = Conv(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(functional.silu(x))
+        return x + self.second(functional.silu(h))
+
+
+class Encoder(nn.Module):
+    def __init__(self, p: CompressorPreset) -> None:
+        super().__init__()
+        self.into = Conv(3 * FRAMES * 16, p.fine, 3, padding=1)
+        self.fine = nn.Sequential(*(ResBlock(p.fine) for _ in range(p.encoder_blocks[0])))
+        self.down = Conv(p.fine * 16, p.coarse, 1)
+        self.coarse = nn.Sequential(*(ResBlock(p.coarse) for _ in range(p.encoder_blocks[1])))
+        self.out = Conv(p.coarse, p.channels, 1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, x: Tensor) -> Tensor:  #                     BT 12 H W
+        x = self.fine(self.into(functional.pixel_unshuffle(x, 4)))  #    BT w H/4 W/4
+        x = self.coarse(self.down(functional.pixel_unshuffle(x, 4)))  #  BT w H/16 W/16
+        return self.out(x)
+
+
+class Decoder(nn.Module):
+    def __init__(self, p: CompressorPreset) -> None:
+        super().__init__()
+        self.here = Conv(p.channels, p.coarse, 1)
+        self.before = Conv(p.channels, p.coarse, 1, bias=False)  # the causal link
+        self.coarse = nn.Sequential(*(ResBlock(p.coarse) for _ in range(p.decoder_blocks[0])))
+        self.up = Conv(p.coarse, p.fine * 16, 1)
+        self.fine = nn.Sequential(*(ResBlock(p.fine) for _ in range(p.decoder_blocks[1])))
+        self.out = Conv(p.fine, 3 * FRAMES * 16, 3, padding=1)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, z: Tensor, past: Tensor) -> Tensor:  #       BT C H/16 W/16, twice
+        x = self.coarse(self.here(z) + self.before(past))
+        x = self.fine(functional.pixel_shuffle(self.up(x), 4))  #  BT w H/4 W/4
+        return functional.pixel_shuffle(self.out(x), 4)  #         BT 12 H W
+
+
+class Compressor(nn.Module):
+    """See the module's docstring.
+
+    `basis`, `mean`, `scale`: the PCA and its deviations; `shift`, `spread`: what latents had per
+    channel before they were normalised. Latents come out normalised; nobody else knows a scale.
+    """
+
+    reach = 2  # latents' worth of frames that one latent touches: its own and the next
+    first_frame = False  # latent 0 is like any other: F = 4T
+
+    def __init__(self, preset: CompressorPreset, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.preset = preset
+        self.dtype = dtype
+        c = preset.channels
+        self.register_buffer("basis", torch.zeros(c, _PATCH))
+        self.register_buffer("mean", torch.zeros(_PATCH))
+        self.register_buffer("scale", torch.ones(c))
+        self.register_buffer("shift", torch.zeros(c))
+        self.register_buffer("spread", torch.ones(c))
+        self.encoder = Encoder(preset)
+        self.decoder = Decoder(preset)
+
+    @property
+    def stats(self) -> tuple[Tensor, Tensor]:
+        """Mean and deviation per channel that latents had before they were normalised: C each."""
+        return self.shift, self.spread
+
+    @torch.no_grad()
+    def fit(self, video: Tensor) -> Compressor:
+        """The skip path in closed form: PCA of 4x16x16 patches of B 3 F H W pixels."""
+        patches = rearrange(
+            video, "b c (t f) (h p) (w q) -> (b t h w) (c f p q)", f=FRAMES, p=STRIDE, q=STRIDE
+        ).double()
+        self.mean.copy_(patches.mean(0))
+        centred = patches - patches.mean(0)
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+        order = values.argsort(descending=True)[: self.preset.channels]
+        basis = vectors[:, order].T
+        # the sign of an eigenvector is free: fix it, so that the same data gives the same weights
+        basis *= basis.gather(1, basis.abs().argmax(1, keepdim=True)).sign()
+        self.basis.copy_(basis)
+        self.scale.copy_(values[order].clamp_min(1e-8).sqrt())
+        return self
+
+    def encode(self, video: Tensor) -> Tensor:
+        """Pixels B 3 F H W to normalised latents B C F/4 H/16 W/16."""
+        b, _, f, h, w = video.shape
+        if f % FRAMES or h % STRIDE or w % STRIDE or not f:
+            raise ValueError(
+                f"{f} frames of {h}x{w}: frames must be a multiple of {FRAMES}, sides of {STRIDE}"
+            )
+        folded = rearrange(video, "b c (t f) h w -> (b t) (c f) h w", f=FRAMES)
+        patches = rearrange(
+            folded, "n k (h p) (w q) -> n h w (k p q)", p=STRIDE, q=STRIDE
+        ).float()
+        z = (patches - self.mean) @ self.basis.T / self.scale
+        x = folded.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        z = rearrange(z, "n h w c -> n c h w") + self.encoder(x).float()
+        z = (z - self.shift[:, None, None]) / self.spread[:, None, None]
+        return rearrange(z, "(b t) c h w -> b c t h w", b=b)
+
+    def decode(self, latents: Tensor, *, past: Tensor | None = None, ring: bool = False) -> Tensor:
+        """Normalised latents B C T h w to pixels B 3 4T H W, not clamped.
+
+        past: the latent before the first (B C 1 h w), else the first stands for its own past; on a
+        ring it is the last.
+        """
+        b = latents.shape[0]
+        if past is None:
+            past = latents[:, :, -1:] if ring else latents[:, :, :1]
+        before = torch.cat([past.to(latents.dtype), latents[:, :, :-1]], dim=2)
+        z, old = (
+            rearrange(x.float(), "b c t h w -> (b t) c h w") * self.spread[:, None, None]
+            + self.shift[:, None, None]
+            for x in (latents, before)
+        )
+        patches = (rearrange(z, "n c h w -> n h w c") * self.scale) @ self.basis + self.mean
+        skip = rearrange(
+            patches, "n h w (k p q) -> n k (h p) (w q)", k=3 * FRAMES, p=STRIDE, q=STRIDE
+        )
+        fast = torch.channels_last
+        z = z.to(self.dtype).contiguous(memory_format=fast)
+        old = old.to(self.dtype).contiguous(memory_format=fast)
+        x = skip + self.decoder(z, old).float()
+        return rearrange(x, "(b t) (c f) h w -> b c (t f) h w", b=b, f=FRAMES)
+
+    def stream(self, latents: Tensor, *, chunk: int = 3, ring: bool = False) -> Iterator[Tensor]:
+        """Decode a few latents at a time: the same pixels as `decode`, in bounded memory."""
+        past = latents[:, :, -1:] if ring else None
+        for start in range(0, latents.shape[2], chunk):
+            part = latents[:, :, start : start + chunk]
+            yield self.decode(part, past=past)
+            past = part[:, :, -1:]
+
+    def flops_per_pixel(self) -> float:
+        """Floating-point operations to decode one pixel of one frame (2 per multiply-add)."""
+        p = self.preset
+        fine = 16 * (18 * p.fine**2 * p.decoder_blocks[1] + 9 * p.fine * 192)
+        coarse = 18 * p.coarse**2 * p.decoder_blocks[0] + p.coarse * (2 * p.channels + 16 * p.fine)
+        return 2 * (fine + coarse + p.channels * _PATCH) / (FRAMES * STRIDE * STRIDE)

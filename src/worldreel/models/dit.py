@@ -1,0 +1,283 @@
+"""The transformer over spacetime patches: (content, level, position) and words in, velocity out.
+
+It sees a bag of tokens and knows nothing of pixels, samplers, guidance, devices or ranks. What is
+kept is seen once (`remember`), chunk by chunk; painted tokens attend to it and to each other.
+
+Shapes: B batch, N tokens, K levels, L words, D width, E text width, C latent channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worldreel.models.attention import (
+    CrossAttention,
+    Linear,
+    SelfAttention,
+    attend,
+    attend_ring,
+    rotary,
+    rotate,
+)
+from worldreel.models.presets import DitPreset
+
+Rope = tuple[Tensor, Tensor]
+Heard = Sequence[tuple[Tensor, Tensor, Tensor | None, int | None]]  # keys, values, mask, tokens
+Past = tuple[Tensor, Tensor, Rope]  # keys before rotation, values, the keys' angles
+Around = tuple[Tensor, Tensor, int, int]  # positions of queries and keys, period, how many stand still
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Words as every block's keys and values, and how many painted tokens read them."""
+
+    keys: list[Tensor]  # layers of B H L d
+    values: list[Tensor]
+    mask: Tensor | None  # B L
+    tokens: int | None = None  # None: all
+
+    def layer(self, i: int) -> tuple[Tensor, Tensor, Tensor | None, int | None]:
+        return self.keys[i], self.values[i], self.mask, self.tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What is kept, as every block's keys (before rotation) and values, and where it is."""
+
+    keys: list[Tensor]  # layers of B H M d
+    values: list[Tensor]
+    pos: Tensor  # B M 3
+
+
+def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    return x * (1 + scale) + shift
+
+
+def layer_norm(x: Tensor, eps: float) -> Tensor:
+    return functional.layer_norm(x.float(), x.shape[-1:], eps=eps)
+
+
+def sinusoids(level: Tensor, dim: int) -> Tensor:
+    """Cosines then sines of 1000 times a level, as in Wan: ... -> ... dim."""
+    half = dim // 2
+    rate = torch.arange(half, dtype=torch.float64, device=level.device) / half
+    angle = 1000.0 * level[..., None].double() * torch.exp(-math.log(10000.0) * rate)
+    return torch.cat([angle.cos(), angle.sin()], dim=-1).float()
+
+
+class Block(nn.Module):
+    """Wan's block: self-attention, cross-attention, MLP, six modulation vectors from the level."""
+
+    def __init__(self, p: DitPreset) -> None:
+        super().__init__()
+        self.eps = p.eps
+        self.self_attn = SelfAttention(p.dim, p.heads, p.eps)
+        self.cross_attn = CrossAttention(p.dim, p.heads, p.eps)
+        self.norm = nn.LayerNorm(p.dim, eps=p.eps)
+        self.mlp_in = Linear(p.dim, p.mlp)
+        self.mlp_out = Linear(p.mlp, p.dim)
+        self.table = nn.Parameter(torch.zeros(1, 6, p.dim))
+
+    def forward(
+        self,
+        x: Tensor,  #                       B N D, fp32
+        mod: Tensor,  #                     B 1|N 6 D
+        rope: Rope,  #                      B N d/2 each
+        heard: Heard,
+        dtype: torch.dtype,
+        chunks: tuple[int, ...] = (),  #    kept tokens: who sees whom
+        past: Past | None = None,  #        painted tokens: what is kept
+        around: Around | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The stream after this block, and its tokens' keys (before rotation) and values."""
+        m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
+        h = modulate(layer_norm(x, self.eps), m[0], m[1]).to(dtype)
+        q, k, v = self.self_attn.project(h)  #                               B H N d
+        if around is not None:
+            old_k, old_v = (k[:, :, :0], v[:, :, :0]) if past is None else past[:2]
+            keys, values = torch.cat([k, old_k], dim=2), torch.cat([v, old_v], dim=2)
+            h = attend_ring(q, keys, values, *around)
+        elif chunks:
+            h = _by_chunk(rotate(q, rope), rotate(k, rope), v, chunks)
+        elif past is not None:
+            keys = torch.cat([rotate(past[0], past[2]), rotate(k, rope)], dim=2)
+            h = attend(rotate(q, rope), keys, torch.cat([past[1], v], dim=2))
+        else:
+            h = attend(rotate(q, rope), rotate(k, rope), v)
+        x = x + m[2] * self.self_attn.merge(h)
+        h = self.norm(x).to(dtype)
+        said, start = [], 0
+        for words_k, words_v, mask, tokens in heard:
+            stop = h.shape[1] if tokens is None else start + tokens
+            said.append(self.cross_attn(h[:, start:stop], words_k, words_v, mask))
+            start = stop
+        x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
+        h = modulate(layer_norm(x, self.eps), m[3], m[4]).to(dtype)
+        h = self.mlp_out(functional.gelu(self.mlp_in(h), approximate="tanh"))
+        return x + m[5] * h, k, v
+
+
+def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:
+    """Each chunk of kept tokens attends to itself alone; equal chunks in one call."""
+    b, heads, n, d = q.shape
+    if len(set(chunks)) == 1:
+        size = chunks[0]
+        parts = (
+            x.reshape(b, heads, n // size, size, d).transpose(1, 2).reshape(-1, heads, size, d)
+            for x in (q, k, v)
+        )
+        out = attend(*parts)
+        return out.reshape(b, n // size, heads, size, d).transpose(1, 2).reshape(b, heads, n, d)
+    split = zip(*(x.split(chunks, dim=2) for x in (q, k, v)), strict=True)
+    return torch.cat([attend(*part) for part in split], dim=2)
+
+
+class DiT(nn.Module):
+    """See the module's docstring. Computes in `dtype`; the residual stream is always fp32."""
+
+    def __init__(self, preset: DitPreset, *, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        p = self.preset = preset
+        self.dtype = dtype
+        area = p.patch**2
+        self.patch_in = Linear(p.channels * area, p.dim)
+        self.text_in = nn.Sequential(
+            Linear(p.text_dim, p.dim), nn.GELU(approximate="tanh"), Linear(p.dim, p.dim)
+        )
+        self.level_in = nn.Sequential(
+            Linear(p.level_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim)
+        )
+        self.level_out = Linear(p.dim, 6 * p.dim)
+        self.target_in = (
+            nn.Sequential(Linear(p.level_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim))
+            if p.target
+            else None
+        )
+        self.null_word = nn.Parameter(torch.zeros(1, 1, p.text_dim)) if p.null_word else None
+        self.blocks = nn.ModuleList(Block(p) for _ in range(p.layers))
+        self.table = nn.Parameter(torch.zeros(1, 2, p.dim))
+        self.head = Linear(p.dim, (p.out_channels or p.channels) * area)
+
+    @torch.no_grad()
+    def init(self, generator: torch.Generator) -> DiT:
+        """Fresh weights. Modulation and the head start at zero, so every block starts as identity
+        (adaLN-zero, Peebles and Xie 2212.09748)."""
+        for name, w in self.named_parameters():
+            zero = name.startswith(("level_out.", "head.")) or name.endswith((".bias", "table"))
+            zero = zero or name.startswith("target_in.2.")
+            if zero:
+                w.zero_()
+            elif w.ndim == 2:
+                w.normal_(std=w.shape[1] ** -0.5, generator=generator)
+            elif name == "null_word":
+                w.normal_(std=0.5, generator=generator)
+        return self
+
+    def read(self, groups: Sequence[tuple[int | None, Tensor | None, Tensor | None]],
+             batch: int) -> list[Read]:
+        """Words as keys and values of every block, once for all steps.
+
+        groups: (painted tokens that read them or None for all, states B L E or None, mask B L or
+        None), in order of time. The null word, where the preset has one, covers all time.
+        """
+        out = []
+        for tokens, states, mask in groups:
+            parts, masks = [], []
+            if self.null_word is not None:
+                parts.append(self.null_word.expand(batch, -1, -1))
+                masks.append(torch.ones(batch, 1, dtype=torch.bool, device=self.null_word.device))
+            if states is not None:
+                parts.append(states)
+                whole = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+                masks.append(whole if mask is None else mask)
+            if not parts:
+                raise ValueError("no words: this preset has no null word, so it needs a prompt")
+            needs_mask = mask is not None
+            h = self.text_in(torch.cat(parts, dim=1).to(self.dtype))
+            pairs = [block.cross_attn.read(h) for block in self.blocks]  # type: ignore[union-attr]
+            out.append(
+                Read(
+                    keys=[k for k, _ in pairs],
+                    values=[v for _, v in pairs],
+                    mask=torch.cat(masks, dim=1) if needs_mask else None,
+                    tokens=tokens,
+                )
+            )
+        return out
+
+    def _levels(self, level: Tensor, target: Tensor | None) -> tuple[Tensor, Tensor]:
+        h = self.level_in(sinusoids(level, self.preset.level_dim))  #        B K D
+        if self.target_in is not None and target is not None:
+            h = h + self.target_in(sinusoids(level - target, self.preset.level_dim))
+        six = self.level_out(functional.silu(h))  #                          B K 6D
+        return h, six.unflatten(-1, (6, -1))
+
+    def remember(
+        self, x: Tensor, level: Tensor, which: Tensor, pos: Tensor, *, chunks: tuple[int, ...]
+    ) -> Context:
+        """Keys and values of kept tokens: x B N C, level B K, which B N, pos B N 3.
+
+        Each chunk sees itself and the null word only, so this depends on nothing that is painted,
+        said or guided.
+        """
+        _, six = self._levels(level, level)
+        mod = _gather(six, which)
+        words = self.read([(None, None, None)], x.shape[0])
+        rope = rotary(pos, self.preset.dim // self.preset.heads)
+        h = self.patch_in(x.to(self.dtype)).float()
+        keys, values = [], []
+        for i, block in enumerate(self.blocks):
+            h, k, v = block(h, mod, rope, [w.layer(i) for w in words], self.dtype, chunks)
+            keys.append(k)
+            values.append(v)
+        return Context(keys=keys, values=values, pos=pos)
+
+    def forward(
+        self,
+        x: Tensor,  #                  B N C
+        level: Tensor,  #              B K
+        target: Tensor,  #             B K
+        which: Tensor,  #              B N
+        pos: Tensor,  #                B N 3
+        words: Sequence[Read],
+        *,
+        context: Context | None = None,
+        ring: int | None = None,
+    ) -> Tensor:
+        head_dim = self.preset.dim // self.preset.heads
+        emb, six = self._levels(level, target)  #                            B K D, B K 6 D
+        mod = _gather(six, which)  #                                         B 1|N 6 D
+        rope = rotary(pos, head_dim)
+        past_rope, around = None, None
+        if context is not None:
+            past_rope = rotary(context.pos, head_dim)
+        if ring is not None:
+            where, still = pos, 0
+            if context is not None:  # references come last in what is kept, and do not wrap
+                where = torch.cat([pos, context.pos], dim=1)
+                still = int((context.pos[0, :, 0] < 0).sum())
+            around = (pos, where, ring, still)
+        h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
+        for i, block in enumerate(self.blocks):
+            past = None
+            if context is not None and past_rope is not None:
+                past = (context.keys[i], context.values[i], past_rope)
+            heard = [w.layer(i) for w in words]
+            h, _, _ = block(h, mod, rope, heard, self.dtype, (), past, around)
+        last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
+        h = modulate(layer_norm(h, self.preset.eps), last[:, :, 0], last[:, :, 1])
+        return self.head(h.to(self.dtype)).float()  #                        B N C
+
+
+def _gather(table: Tensor, which: Tensor) -> Tensor:
+    """Rows of B K ... by B N; a single row is left to broadcast."""
+    if table.shape[1] == 1:
+        return table
+    index = which.reshape(*which.shape, *(1,) * (table.ndim - 2))
+    return table.gather(1, index.expand(*which.shape, *table.shape[2:]))

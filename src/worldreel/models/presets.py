@@ -1,0 +1,98 @@
+"""Sizes of networks, as data. A preset is all that is needed to build the class that it names.
+
+An unknown key is an error: a checkpoint of a later version is refused, not half understood.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from worldreel.errors import CheckpointError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DitPreset:
+    """The transformer. The block is Wan's; what marble adds is named in the second paragraph.
+
+    null_word: a learned word that covers all time. target: the network takes the level that the
+    velocity is averaged down to. chunk: latents per chunk of the attention rule, None for public
+    weights, whose kept tokens are seen and see like painted ones.
+    """
+
+    channels: int
+    dim: int
+    heads: int
+    layers: int
+    mlp: int
+    text_dim: int
+    patch: int = 1
+    out_channels: int | None = None
+    level_dim: int = 256
+    eps: float = 1e-6
+    null_word: bool = False
+    target: bool = False
+    chunk: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompressorPreset:
+    """marble's compressor: 16x16 in space and 4 in time. Widths at a 16th and a 4th of the size."""
+
+    channels: int
+    coarse: int
+    fine: int
+    encoder_blocks: tuple[int, int]  # at a 4th, at a 16th
+    decoder_blocks: tuple[int, int]  # at a 16th, at a 4th
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextPreset:
+    """The text encoder: `slots` states of width `out_dim` for any number of words."""
+
+    slots: int
+    dim: int
+    heads: int
+    layers: int
+    out_dim: int
+    max_words: int = 160
+
+
+Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset)
+
+
+def build(kind: type[Preset], data: dict[str, Any]) -> Preset:
+    """A preset from a checkpoint's JSON; an unknown or missing key is a CheckpointError."""
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    unknown = sorted(set(data) - set(fields))
+    if unknown:
+        raise CheckpointError(f"unknown key {unknown[0]!r} for a {kind.__name__}: made by another "
+                              "version of worldreel? Known are " + ", ".join(fields))
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise CheckpointError(f"{kind.__name__}: {error}") from None
+
+
+TINY_DIT = DitPreset(
+    channels=8, dim=32, heads=2, layers=2, mlp=64, text_dim=16, null_word=True, chunk=1
+)
+TINY_COMPRESSOR = CompressorPreset(
+    channels=8, coarse=16, fine=16, encoder_blocks=(1, 1), decoder_blocks=(1, 1)
+)
+TINY_TEXT = TextPreset(slots=4, dim=32, heads=2, layers=1, out_dim=16)
+
+# marble, small: what two cores can train (docs/decisions/0001-compressor.md, docs/LOG.md).
+MARBLE_DIT = DitPreset(
+    channels=48, dim=192, heads=3, layers=6, mlp=768, text_dim=192, null_word=True, chunk=1
+)
+MARBLE_COMPRESSOR = CompressorPreset(
+    channels=48, coarse=256, fine=96, encoder_blocks=(2, 2), decoder_blocks=(3, 5)
+)
+
+
+def marble_text(slots: int) -> TextPreset:
+    """marble's text encoder; the number of slots is the world's (`world.describe.LABELS`)."""
+    return TextPreset(slots=slots, dim=192, heads=3, layers=3, out_dim=192)

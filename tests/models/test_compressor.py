@@ -1,0 +1,84 @@
+"""Laws 4 and 14 of marble's compressor, its closed form, and its budget."""
+
+import pytest
+import torch
+
+from worldreel.models.compressor import FRAMES, Compressor
+from worldreel.models.presets import MARBLE_COMPRESSOR, TINY_COMPRESSOR
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    net = Compressor(TINY_COMPRESSOR)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.1)
+    net.basis.normal_(std=0.05)
+    return net.requires_grad_(False)
+
+
+def video(frames=8, seed=1):
+    return torch.rand(1, 3, frames, 32, 48, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_shapes(model):
+    z = model.encode(video())
+    assert z.shape == (1, 8, 2, 2, 3)
+    assert model.decode(z).shape == (1, 3, 8, 32, 48)
+    with pytest.raises(ValueError, match="multiple of 4"):
+        model.encode(video(frames=6))
+
+
+@pytest.mark.parametrize("ring", [False, True])
+@pytest.mark.parametrize("chunk", [1, 2, 3])
+def test_streamed_decode_equals_whole_decode(model, chunk, ring):
+    z = torch.randn(1, 8, 5, 2, 3, generator=torch.Generator().manual_seed(2))
+    whole = model.decode(z, ring=ring)
+    parts = torch.cat(list(model.stream(z, chunk=chunk, ring=ring)), dim=2)
+    assert (parts - whole).abs().max() < 1e-5 * whole.abs().max()
+
+
+def test_only_frames_in_a_latents_reach_change(model):
+    z = torch.randn(1, 8, 5, 2, 3, generator=torch.Generator().manual_seed(2))
+    plain = model.decode(z)
+    for t in range(5):
+        touched = z.clone()
+        touched[:, :, t] += 1
+        moved = (model.decode(touched) != plain).any(dim=(0, 1, 3, 4)).nonzero()[:, 0]
+        low, high = FRAMES * t, FRAMES * (t + model.reach)
+        assert moved.min() >= low and moved.max() < high
+        assert set(range(low, min(low + FRAMES, 20))) <= set(moved.tolist())
+
+
+def test_encoding_stays_within_a_latents_frames(model):
+    a = video(12)
+    b = a.clone()
+    b[:, :, 4:8] = 0
+    changed = (model.encode(a) != model.encode(b)).any(dim=(0, 1, 3, 4))
+    assert changed.tolist() == [False, True, False]
+
+
+def test_a_ring_decodes_the_same_loop_when_rolled(model):
+    z = torch.randn(1, 8, 4, 2, 3, generator=torch.Generator().manual_seed(2))
+    plain, rolled = model.decode(z, ring=True), model.decode(z.roll(1, 2), ring=True)
+    assert torch.allclose(rolled, plain.roll(FRAMES, 2), atol=1e-5)
+
+
+def test_the_closed_form_reconstructs_what_it_was_fitted_on():
+    """Patches that span no more directions than there are channels come back exactly."""
+    generator = torch.Generator().manual_seed(3)
+    base = torch.rand(6, 3, 4, 16, 16, generator=generator)
+    mix = torch.rand(40, 6, generator=generator)
+    clips = torch.einsum("nk,kcfhw->ncfhw", mix / mix.sum(1, keepdim=True), base) * 2 - 1
+    net = Compressor(TINY_COMPRESSOR).fit(clips)
+    with torch.no_grad():
+        z = net.encode(clips)
+        assert (net.decode(z) - clips).abs().max() < 1e-3
+    assert torch.equal(Compressor(TINY_COMPRESSOR).fit(clips).basis, net.basis)
+
+
+def test_budget():
+    net = Compressor(MARBLE_COMPRESSOR)
+    learned = sum(p.numel() for p in net.parameters())
+    assert learned <= 5e6, f"{learned:,} parameters"
+    assert net.flops_per_pixel() <= 0.15e6, f"{net.flops_per_pixel():,.0f} FLOP per pixel"

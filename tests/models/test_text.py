@@ -1,0 +1,66 @@
+"""The text encoder: words in two languages, padding, unknown and near words."""
+
+import pytest
+import torch
+
+from worldreel.models.presets import TINY_TEXT
+from worldreel.models.text import Lexicon, TextEncoder
+
+WORDS = ("a", "ball", "rolls", "rolling", "red", "wooden table", "table", "wooden", "红色", "球", "滚动")
+
+
+@pytest.fixture(scope="module")
+def lexicon():
+    return Lexicon(WORDS)
+
+
+@pytest.fixture(scope="module")
+def encoder(lexicon):
+    labels = {name: ("unsaid", "x", "y") for name in ("kind", "color", "setting", "side")}
+    net = TextEncoder(TINY_TEXT, lexicon, labels)
+    return net.init(torch.Generator().manual_seed(0)).requires_grad_(False)
+
+
+def test_longest_match_first_in_both_languages(lexicon):
+    assert lexicon.read("A red ball, wooden table!").read == ("a", "red", "ball", "wooden table")
+    assert lexicon.read("红色球滚动").read == ("红色", "球", "滚动")
+    assert lexicon.read("Red 球 rolls").read == ("red", "球", "rolls")
+
+
+def test_near_words_are_mapped_and_said(lexicon):
+    reading = lexicon.read("two balls rolled")
+    assert reading.mapped == {"balls": "ball", "rolled": "rolls"}
+    assert reading.ignored == ("two",)
+    assert lexicon.read("woodn").mapped == {"woodn": "wooden"}
+
+
+def test_no_word_is_dropped_in_silence(lexicon):
+    for text in ("a purple dragon on the table", "紫色的龙和红色球", "naïve ball", "x1 ball 42"):
+        reading = lexicon.read(text)
+        said = "".join((*reading.read, *reading.mapped, *reading.ignored)).replace(" ", "")
+        for letter in text.replace(" ", ""):
+            assert letter in said, (text, letter, reading)
+
+
+def test_a_word_that_stands_twice_is_an_error():
+    with pytest.raises(ValueError, match="twice"):
+        Lexicon(("a", "a"))
+
+
+def test_padding_changes_nothing(encoder):
+    alone = encoder(encoder.tokens(["a red ball"])[0])
+    padded = encoder(encoder.tokens(["a red ball", "a red ball rolling a wooden table"])[0])[:1]
+    assert alone.shape == (1, 4, 16)
+    assert torch.allclose(alone, padded, atol=1e-5)
+    assert torch.allclose(alone.square().mean(-1), torch.ones(1, 4), atol=1e-4)
+
+
+def test_the_order_of_words_counts(encoder):
+    a, b = (encoder(encoder.tokens([t])[0]) for t in ("red ball table", "table ball red"))
+    assert not torch.allclose(a, b, atol=1e-3)
+
+
+def test_an_empty_or_unknown_prompt_has_states(encoder):
+    empty = encoder(encoder.tokens(["zzz"])[0])
+    assert empty.isfinite().all()
+    assert encoder.tokens([""])[0].shape == (1, 1)
