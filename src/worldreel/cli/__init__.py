@@ -1,0 +1,118 @@
+"""The command line: a room per command, imported when it is called.
+
+    worldreel generate PROMPT     a sentence becomes a video
+    worldreel doctor              what this machine offers
+    worldreel train STAGE RECIPE  clips become weights
+    worldreel eval words          weights become figures
+    worldreel world preview       what the world looks like
+
+Exit codes: 0 done, 1 it failed, 2 it was asked for what cannot be, 130 interrupted. An error is one
+line on standard error; with --json also an object on standard output. WORLDREEL_TRACEBACK=1 shows
+where it came from.
+"""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from worldreel import __version__
+from worldreel.errors import RequestError, WorldreelError
+
+ROOMS = ("generate", "doctor", "train", "eval", "world")
+
+
+class Rooms(typer.core.TyperGroup):
+    """A group that imports `worldreel.cli.NAME` when NAME is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(ROOMS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in ROOMS:
+            return None
+        command = typer.main.get_command(import_module(f"worldreel.cli.{cmd_name}").app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Rooms,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"worldreel {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Say which, and end."),
+    ] = False,
+) -> None:
+    """An open world simulator: a sentence becomes a video."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    args = list(sys.argv[1:] if args is None else args)
+    try:
+        code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
+        if code == 130:
+            _say("interrupted")
+        return code if isinstance(code, int) else 0
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return _explain(error, as_json="--json" in args)
+
+
+def _explain(error: Exception, *, as_json: bool) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # click's: the message is the help itself
+        if str(error).strip():  # with rich, it has been printed already
+            _say(str(error))
+        return 2
+    if type(error).__name__ == "Abort":
+        _say("interrupted")
+        return 130
+    usage = hasattr(error, "format_message") and hasattr(error, "exit_code")  # click's errors
+    if usage:
+        message = f"{error.format_message()} (worldreel --help lists what there is)"  # type: ignore[attr-defined]
+    elif isinstance(error, WorldreelError):
+        message = str(error)
+    elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        message = "out of memory: ask for a smaller size or fewer seconds"
+    else:
+        message = f"{type(error).__name__}: {error} (WORLDREEL_TRACEBACK=1 shows where)"
+    message = " ".join(message.split())
+    code = 2 if usage or isinstance(error, RequestError) else 1
+    if os.environ.get("WORLDREEL_TRACEBACK") == "1":
+        traceback.print_exception(error)
+    _say(f"error: {message}")
+    if as_json:
+        told = {"type": type(error).__name__, "message": message, "code": code}
+        print(json.dumps({"error": told}), flush=True)
+    return code
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,57 @@
+"""`worldreel eval`: weights become figures."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from worldreel.cli.progress import progress
+from worldreel.errors import RequestError
+
+app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+
+@app.callback()
+def judge() -> None:
+    """Judge a model by what its videos show."""
+
+
+@app.command()
+def words(
+    model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
+    count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
+    out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """How much of a prompt is in the picture: colour, kind, side, setting, in two languages."""
+    if count < 1 or first_seed < 0:
+        raise RequestError("--count must be at least 1, and --first-seed at least 0")
+    folder = Path(out or f"cards/{Path(model).name}")
+    with progress(quiet=quiet) as told:
+        answer = _card().words(
+            model=model, count=count, first_seed=first_seed, out=folder, progress=told
+        )
+    _tell(answer, as_json)
+
+
+@app.command()
+def calibrate(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """How often the rulers are right on real renders."""
+    with progress(quiet=quiet) as told:
+        answer = _card().calibrate(progress=told)
+    _tell(answer, as_json)
+
+
+def _card() -> Any:
+    return import_module("worldreel.eval.card")
+
+
+def _tell(answer: Any, as_json: bool) -> None:
+    print(json.dumps(answer, default=str, ensure_ascii=False, indent=None if as_json else 2))

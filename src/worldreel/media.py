@@ -1,0 +1,356 @@
+"""Videos in and out, and the `Video` itself: the only home of PyAV (Pillow's is pictures.py).
+
+    video = Video(frames, fps=12)         (F, H, W, 3) uint8
+    video.save("ball.mp4")                or .gif, .webp, .png (one frame), or a folder of PNG
+    Video.open("ball.mp4")                what was saved, with its metadata
+    read_image("ball.png")                (H, W, 3) uint8
+
+A file is written under a temporary name beside its place, flushed, and then renamed: whoever looks
+sees the old file or the new one, never half of it, whatever happens on the way.
+"""
+
+import contextlib
+import dataclasses
+import html
+import io
+import itertools
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import warnings
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import av.codec
+import av.error
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+
+from worldreel import pictures, provenance
+from worldreel.errors import MediaError
+from worldreel.output import NOTE, StrPath, check_writable, explained, whole_file
+from worldreel.pictures import read_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+__all__ = [
+    "Video",
+    "check_writable",
+    "encoder",
+    "find_mark",
+    "has_encoder",
+    "packets",
+    "read_image",
+    "whole_file",
+    "write_mp4",
+]
+
+INLINE_BYTES = 8 << 20  # of an mp4 inside a notebook
+
+# The first that this PyAV has; crf is low because small pictures show every artefact.
+ENCODERS: tuple[tuple[str, dict[str, str], str], ...] = (
+    ("libx264", {"crf": "15", "preset": "medium", "x264-params": "chromaloc=1"}, ""),
+    ("libsvtav1", {"crf": "22", "preset": "7"}, "AV1: some older browsers do not play it"),
+    ("libvpx-vp9", {"crf": "20", "b": "0"}, "VP9: some players do not know it inside mp4"),
+    ("mpeg4", {"qmin": "2", "qmax": "4"}, "MPEG-4 part 2: no browser plays it"),
+)
+
+
+@dataclasses.dataclass(eq=False)
+class Video:
+    """A clip: its pixels, and what is known about their making."""
+
+    frames: np.ndarray  # (F, H, W, 3) uint8
+    fps: float = 12
+    latents: Any = None  # (B, C, T, H, W) in the sampler's dtype, if a model made the clip
+    metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        pictures.assert_frames(self.frames)
+        if not (len(self.frames) and self.fps > 0):
+            raise MediaError("a video needs at least one frame, and more than 0 frames per second")
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __repr__(self) -> str:
+        f, h, w, _ = self.frames.shape
+        return f"Video({f} frames of {w}x{h}, {self.seconds:g} s at {self.fps:g} fps)"
+
+    @property
+    def seconds(self) -> float:
+        return len(self.frames) / self.fps
+
+    def to_numpy(self) -> np.ndarray:
+        return self.frames
+
+    @classmethod
+    def open(cls, path: StrPath, *, latents: bool = False) -> "Video":
+        """Read a clip; with `latents`, also the sidecar beside it (MediaError if it is not its)."""
+        frames, fps, found = _read(Path(path))
+        metadata = provenance.metadata_of(found) if found else {}
+        return cls(
+            frames, fps, provenance.load_sidecar(path).latents if latents else None, metadata
+        )
+
+    def save(self, path: StrPath, *, overwrite: bool = True, sidecar: bool = False) -> Path:
+        """Write the clip, as its suffix says; `sidecar` puts the latents beside an mp4."""
+        kind = check_writable(path, num_frames=len(self), overwrite=overwrite)
+        path = Path(path)
+        f, h, w, _ = self.frames.shape
+        facts = {"width": w, "height": h, "num_frames": f, "fps": self.fps}
+        if sidecar and (kind != ".mp4" or self.latents is None):
+            why = "this video has none" if kind == ".mp4" else f"not {path.name}"
+            raise MediaError(f"latents are kept beside an .mp4 of a video that has them: {why}")
+        if kind == ".mp4":
+            latents = self.latents if sidecar else None
+            write_mp4(path, [self.frames], self.fps, (w, h), self.metadata, f, latents=latents)
+            return path
+        marked = provenance.mark(self.metadata, **facts)
+        if kind == "folder":
+            _write_folder(path, self.frames, marked)
+        else:
+            with whole_file(path) as part:
+                pictures.write(part, kind, self.frames, self.fps, marked)
+        return path
+
+    def contact_sheet(self, columns: int = 4, count: int = 8) -> "Image.Image":
+        """`count` frames, evenly spaced from the first to the last, each with its time."""
+        return pictures.contact_sheet(self.frames, self.fps, columns, count)
+
+    def save_contact_sheet(self, path: StrPath, columns: int = 4, count: int = 8) -> Path:
+        check_writable(path)
+        sheet = np.asarray(self.contact_sheet(columns, count))[None]
+        return Video(sheet, self.fps, None, self.metadata).save(path)
+
+    def _repr_html_(self) -> str:
+        """The clip itself in a notebook, or pictures of it when it is too large for one."""
+        title = html.escape(repr(self))
+        if len(self) > 1:
+            with tempfile.TemporaryDirectory() as folder:
+                data = self.save(Path(folder) / "clip.mp4").read_bytes()
+            if len(data) < INLINE_BYTES:
+                source = f"data:video/mp4;base64,{b64encode(data).decode()}"
+                return f'<video controls loop muted title="{title}" src="{source}"></video>'
+        stream = io.BytesIO()
+        self.contact_sheet().save(stream, "PNG")
+        source = f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"
+        return f'<img title="{title}" src="{source}"><br>{title}'
+
+
+def encoder() -> tuple[str, dict[str, str], str]:
+    """The video encoder that mp4 files get, its options, and a note when it is not the best."""
+    for name, options, flaw in ENCODERS:
+        if has_encoder(name):
+            return name, dict(options), f"no {ENCODERS[0][0]} here: wrote {flaw}" if flaw else ""
+    raise MediaError("this PyAV has no video encoder: pip install --force-reinstall av")
+
+
+def has_encoder(name: str) -> bool:
+    try:
+        av.codec.Codec(name, "w")
+    except ValueError:
+        return False
+    return True
+
+
+def write_mp4(
+    path: StrPath,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    size: tuple[int, int],
+    metadata: Mapping[str, Any],
+    num_frames: int | None = None,
+    *,
+    latents: Any = None,
+) -> dict[str, Any]:
+    """Encode chunks (f, H, W, 3) uint8 as they come; returns the mark that the file carries.
+
+    The same frames, metadata and clip id give the same bytes. `latents` go into a sidecar.
+    """
+    path, (width, height) = Path(path), size
+    facts = {"width": width, "height": height, "fps": fps}
+    marked = provenance.mark(
+        metadata, **facts, **({"num_frames": num_frames} if num_frames else {})
+    )
+    with whole_file(path) as part:
+        try:
+            _encode(part, frames, fps, size, marked)
+        except av.error.FFmpegError as error:
+            if isinstance(error, OSError):  # no space, for one: `whole_file` explains it
+                raise
+            raise MediaError(f"{path} cannot be encoded: {error.strerror}") from error
+        if latents is not None:
+            packed = provenance.pack_sidecar(latents, marked, provenance.packets_digest(part))
+            with whole_file(provenance.sidecar_path(path)) as beside:
+                beside.write_bytes(packed)
+    return marked
+
+
+def _encode(
+    part: Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    size: tuple[int, int],
+    marked: Mapping[str, Any],
+) -> None:
+    name, options, note = encoder()
+    if note:
+        warnings.warn(note, stacklevel=4)
+    width, height = size
+    rate = Fraction(fps).limit_denominator(1001)
+    count = 0
+    with av.open(str(part), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        container.metadata["comment"] = provenance.to_text(marked)
+        stream: Any = container.add_stream(name, rate=rate, options=options)
+        context = stream.codec_context
+        stream.width, stream.height = width + width % 2, height + height % 2  # 4:2:0 is in pairs
+        stream.pix_fmt = "yuv420p"
+        context.gop_size = max(round(fps * 2), 1)  # so that a player can seek
+        context.thread_count = 1 if width * height <= 640 * 360 else 8  # more cores, same bytes
+        context.colorspace = context.color_primaries = context.color_trc = 1  # bt709
+        context.color_range = ColorRange.MPEG
+        for frame in itertools.chain.from_iterable(map(pictures.assert_frames, frames)):
+            assert frame.shape == (height, width, 3), f"{frame.shape} is not {size}"
+            picture = av.VideoFrame.from_ndarray(_yuv420(frame), format="yuv420p")
+            picture.colorspace, picture.color_range = Colorspace.ITU709, ColorRange.MPEG
+            picture.pts = count
+            count += 1
+            container.mux(stream.encode(picture))
+        if not count:
+            raise MediaError("there are no frames to write")
+        container.mux(stream.encode())
+
+
+# Rows: Y, Cb, Cr of bt709 in the limited range, in 65536ths.
+_BT709 = np.array([[11966, 40254, 4064], [-6596, -22189, 28784], [28784, -26145, -2639]], np.int32)
+_SHARP = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
+
+
+def _yuv420(frame: np.ndarray) -> np.ndarray:
+    """(H * 3 / 2, W) from (H, W, 3), exactly: FFmpeg's own way makes every file darker by two."""
+    h, w, _ = frame.shape
+    rgb = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge").astype(np.int32)
+    h, w, _ = rgb.shape
+    luma = ((rgb @ _BT709[0] + 32768) >> 16) + 16
+    pairs = rgb[0::2] + rgb[1::2]
+    fours = pairs[:, 0::2] + pairs[:, 1::2]  # chroma lies amid four pixels, as FFmpeg reads it
+    chroma = [((fours @ row + (1 << 17)) >> 18) + 128 for row in _BT709[1:]]
+    flat = np.concatenate([plane.ravel() for plane in (luma, *chroma)])
+    return flat.reshape(-1, w).astype(np.uint8)
+
+
+def _write_folder(path: Path, frames: np.ndarray, marked: Mapping[str, Any]) -> None:
+    """A folder of frames, built aside and then put in its place."""
+    token = secrets.token_hex(6)
+    new, old = (path.with_name(f".worldreel-{token}.{end}") for end in ("part", "old"))
+    try:
+        with explained(path):
+            new.mkdir()
+            for index, frame in enumerate(frames):
+                pictures.write(new / f"{index:06d}.png", ".png", frame[None], 1, marked)
+            (new / NOTE).write_text(json.dumps(marked, indent=2, sort_keys=True) + "\n")
+            for file in new.iterdir():
+                with open(file, "rb+") as written:
+                    os.fsync(written.fileno())
+            if path.exists():
+                os.rename(path, old)
+            os.rename(new, path)
+    finally:
+        if old.exists() and not path.exists():
+            os.rename(old, path)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _read(path: Path) -> tuple[np.ndarray, float, dict[str, Any] | None]:
+    """Frames, frames per second and the mark of whatever worldreel writes, told by content."""
+    if path.is_dir():
+        files = sorted(path.glob("*.png"))
+        if not files:
+            raise MediaError(f"{path} holds no .png frames")
+        frames = pictures.stack(map(read_image, files), path)
+        found = find_mark(path)
+        return frames, float((found or {}).get("fps", 12)), found
+    demuxer = _demuxer(path)
+    if demuxer is None:
+        return pictures.read(path)
+    with _decoding(path, demuxer) as container:
+        stream = container.streams.video[0]
+        found = provenance.from_text(container.metadata.get("comment"))
+        fps = float(stream.average_rate or 12)
+        width, height = stream.width, stream.height
+        if found:  # an odd side was padded for 4:2:0
+            width -= found.get("width") == width - 1
+            height -= found.get("height") == height - 1
+        convert = VideoReformatter()
+
+        def decoded() -> Iterator[np.ndarray]:
+            for frame in container.decode(stream):
+                rgb = convert.reformat(
+                    frame,
+                    format="rgb24",
+                    src_colorspace=None if frame.colorspace != 2 else Colorspace.ITU709,
+                    dst_color_range=ColorRange.JPEG,
+                    interpolation=_SHARP | Interpolation.ACCURATE_RND,
+                    threads=1,
+                )
+                yield rgb.to_ndarray()[:height, :width]
+
+        return pictures.stack(decoded(), path), fps, found
+
+
+def find_mark(path: StrPath) -> dict[str, Any] | None:
+    """The mark in a file or a folder, or None; see `provenance.read_mark`."""
+    path = Path(path)
+    if path.is_dir():
+        note = path / NOTE
+        return provenance.from_text(note.read_bytes()) if note.is_file() else None
+    demuxer = _demuxer(path)
+    if demuxer is None:
+        return pictures.find_mark(path)
+    with _decoding(path, demuxer) as container:
+        return provenance.from_text(container.metadata.get("comment"))
+
+
+def packets(path: StrPath) -> Iterator[bytes]:
+    """The coded packets of a file's video stream, in order."""
+    path = Path(path)
+    with _decoding(path, _demuxer(path) or "mov") as container:
+        for packet in container.demux(video=0):
+            if packet.size:
+                yield bytes(packet)
+
+
+def _demuxer(path: Path) -> str | None:
+    """FFmpeg's name for the container, by its first bytes; None when it is Pillow's to read.
+
+    Naming it keeps FFmpeg from guessing: a playlist called .mp4 would open network connections.
+    """
+    try:
+        with open(path, "rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be read: {error.strerror}") from error
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide"):
+        return "mov"
+    return "matroska" if head[:4] == b"\x1aE\xdf\xa3" else None
+
+
+@contextlib.contextmanager
+def _decoding(path: Path, demuxer: str) -> Iterator[Any]:
+    try:
+        options = {"protocol_whitelist": "file"}
+        with av.open(str(path), format=demuxer, options=options) as container:
+            if not container.streams.video:
+                raise MediaError(f"{path} has no video in it")
+            yield container
+    except (OSError, av.error.FFmpegError) as error:
+        raise MediaError(f"{path} is no video that can be read: {error.strerror}") from error

@@ -1,0 +1,217 @@
+"""Every file that is saved says that a model made it; latents travel beside it in a sidecar.
+
+mark       JSON in the file itself: generator, IPTC source type, the request, a random clip id
+sidecar    NAME.reel beside NAME.mp4: a safetensors file with the latents, bound to the video
+           by the clip id and by the SHA-256 of the video's packets, which no re-tagging changes
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from worldreel.errors import MediaError
+
+_IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+TRAINED = _IPTC + "trainedAlgorithmicMedia"  # painted by a model
+COMPOSITE = _IPTC + "compositeWithTrainedAlgorithmicMedia"  # a recording, partly repainted
+RENDERED = _IPTC + "algorithmicMedia"  # drawn by `world/`, no model involved
+
+SIDECAR = ".reel"
+_KEY = "worldreel"  # of the JSON in the sidecar's header
+
+
+def mark(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
+    """What a file says about its making: the request flat, and facts such as width and height.
+
+    `metadata` is a `Video`'s. A clip id in it is kept, so that a copy is known as a copy.
+    """
+    request = plain(metadata.get("request") or {})
+    return {
+        **(request if isinstance(request, dict) else {"request": request}),
+        **facts,
+        "generator": generator(),
+        "digital_source_type": metadata.get("digital_source_type", TRAINED),
+        "clip_id": str(metadata.get("clip_id") or uuid.uuid4()),
+        "lineage": plain(metadata.get("lineage") or []),
+    }
+
+
+def generator() -> str:
+    from worldreel import __version__
+
+    return f"worldreel {__version__}"
+
+
+def metadata_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A `Video`'s metadata from the mark of its file: the inverse of `mark`."""
+    own = ("generator", "digital_source_type", "clip_id", "lineage")
+    request = {k: v for k, v in found.items() if k not in own}
+    return {"request": request, **{k: found[k] for k in own if k in found}}
+
+
+def to_text(marked: Mapping[str, Any]) -> str:
+    """One line of ASCII JSON, the same bytes for the same mark."""
+    return json.dumps(marked, sort_keys=True, separators=(",", ":"))
+
+
+def from_text(text: str | bytes | None) -> dict[str, Any] | None:
+    """The mark in a file's comment, or None when the comment is someone else's."""
+    try:
+        found = json.loads(text or "")
+    except (ValueError, RecursionError):
+        return None
+    ours = isinstance(found, dict) and str(found.get("generator", "")).startswith("worldreel ")
+    return found if ours else None
+
+
+def to_xmp(marked: Mapping[str, Any]) -> bytes:
+    """The mark as an XMP packet, in which other programs look for IPTC's source type."""
+    source = quoteattr(str(marked["digital_source_type"]))
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about=""'
+        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+        ' xmlns:exif="http://ns.adobe.com/exif/1.0/"'
+        f" Iptc4xmpExt:DigitalSourceType={source}>"
+        f"<exif:UserComment>{escape(to_text(marked))}</exif:UserComment>"
+        "</rdf:Description></rdf:RDF></x:xmpmeta>"
+    ).encode("ascii")
+
+
+def from_xmp(packet: bytes | str | None) -> dict[str, Any] | None:
+    """The mark in an XMP packet; only our own packets are read, so no XML parser is needed."""
+    text = packet.decode("utf-8", "replace") if isinstance(packet, bytes) else packet or ""
+    _, _, rest = text.partition("<exif:UserComment>")
+    body = rest.partition("</exif:UserComment>")[0]
+    return from_text(body.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+
+
+def plain(value: Any) -> Any:
+    """A value as plain JSON: of a picture or an array only that there was one."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, os.PathLike):
+        return True  # a path says where a person keeps things: that is nobody's business
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = dataclasses.fields(value)
+        return {f.name: plain(getattr(value, f.name)) for f in fields}
+    if getattr(value, "ndim", 0) == 0 and (unbox := getattr(value, "item", None)):
+        value = unbox()  # a numpy or torch scalar
+    if isinstance(value, int | float):
+        return value
+    return True
+
+
+def read_mark(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The mark of a file or of a folder of frames, or None when worldreel did not make it."""
+    from worldreel import media
+
+    return media.find_mark(path)
+
+
+def digest(packets: Iterable[bytes]) -> str:
+    """The SHA-256 of a video stream's packets."""
+    total = hashlib.sha256()
+    for packet in packets:
+        total.update(packet)
+    return total.hexdigest()
+
+
+def packets_digest(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file's video packets: it survives new tags, and no new encoding."""
+    from worldreel import media
+
+    return digest(media.packets(path))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Sidecar:
+    """What lies in NAME.reel."""
+
+    latents: Any  # (B, C, T, H, W), a torch tensor in the sampler's dtype
+    clip_id: str
+    video_sha256: str  # of the video's packets
+    request: dict[str, Any]
+    lineage: list[Any]
+
+
+def sidecar_path(video: str | os.PathLike[str]) -> Path:
+    return Path(video).with_suffix(SIDECAR)
+
+
+def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> bytes:
+    """The bytes of NAME.reel, for latents that are a torch tensor or a numpy array."""
+    if hasattr(latents, "detach"):
+        import safetensors.torch as codec
+
+        latents = latents.detach().cpu().contiguous()
+    else:
+        import numpy as np
+        import safetensors.numpy as codec
+
+        latents = np.ascontiguousarray(latents)
+    metadata = metadata_of(marked)
+    header = {
+        "clip_id": marked["clip_id"],
+        "generator": marked["generator"],
+        "latents_sha256": _tensor_digest(codec.save({"latents": latents})),
+        "lineage": metadata["lineage"],
+        "request": metadata["request"],
+        "video_sha256": video_sha256,
+    }
+    return codec.save({"latents": latents}, metadata={_KEY: to_text(header)})
+
+
+def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
+    """The latents beside a video; MediaError if they are missing, damaged or another clip's."""
+    path = sidecar_path(video)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise MediaError(
+            f"{path} cannot be read ({error.strerror}): "
+            "latents lie beside a video that was saved with --latents"
+        ) from None
+    damaged = MediaError(f"{path} is damaged: save the video again with --latents")
+    try:
+        length = int.from_bytes(raw[:8], "little")
+        header = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"][_KEY])
+        clip_id, video_sha256 = header["clip_id"], header["video_sha256"]
+        request, lineage = dict(header["request"]), list(header["lineage"])
+        expected = header["latents_sha256"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise damaged from None
+    if _tensor_digest(raw) != expected:
+        raise damaged
+    if video_sha256 != packets_digest(video) or clip_id != (read_mark(video) or {}).get("clip_id"):
+        raise MediaError(f"{path} belongs to another clip than {video}: remove it")
+    import safetensors
+    import safetensors.torch
+
+    try:
+        latents = safetensors.torch.load(raw)["latents"]
+    except (safetensors.SafetensorError, KeyError, ValueError):
+        raise damaged from None
+    return Sidecar(
+        latents=latents,
+        clip_id=clip_id,
+        video_sha256=video_sha256,
+        request=request,
+        lineage=lineage,
+    )
+
+
+def _tensor_digest(raw: bytes) -> str:
+    """The SHA-256 of what follows a safetensors header."""
+    return hashlib.sha256(raw[8 + int.from_bytes(raw[:8], "little") :]).hexdigest()

@@ -1,0 +1,393 @@
+"""The command line: one clear line for bad input, an exit code, and no half-written file."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import worldreel
+from worldreel.cli import main
+from worldreel.errors import CheckpointError
+from worldreel.media import Video
+from worldreel.provenance import load_sidecar, read_mark
+from worldreel.request import Limits, Request, plan
+
+WHERE = os.environ | {"PYTHONPATH": str(Path(worldreel.__file__).parents[1])}
+
+
+class Engine:
+    """What `worldreel.engine.load` gives, without a model."""
+
+    limits = Limits()
+
+    def __init__(self) -> None:
+        self.asked: dict = {}
+
+    def generate(self, prompt, *, progress=None, **asked):
+        self.asked = asked
+        made = plan(Request(prompt=prompt, **asked), self.limits)
+        assert progress is not None
+        for stage in ("prompt", "paint", "decode"):
+            for done in range(3):
+                progress(stage, done, 2)
+        frames = np.full((made.num_frames, made.height, made.width, 3), 90, np.uint8)
+        metadata = {
+            "request": made.to_json(),
+            "words": {"read": ["red", "ball"], "mapped": {"orb": "ball"}, "ignored": ["zebra"]},
+            "seconds": {"prompt": 0.1, "paint": 0.2, "decode": 0.3},
+            "notes": list(made.notes),
+        }
+        return Video(frames, made.fps, np.zeros((1, 8, 1, 2, 3), np.float32), metadata)
+
+
+@pytest.fixture
+def engine(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    made, fake = Engine(), types.ModuleType("worldreel.engine")
+    fake.load = lambda model, **_: made  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "worldreel.engine", fake)
+    return made
+
+
+@pytest.fixture
+def no_engine(monkeypatch, tmp_path):
+    """Whatever loads an engine here fails: bad input must be found before."""
+    monkeypatch.chdir(tmp_path)
+    fake = types.ModuleType("worldreel.engine")
+
+    def load(model, **_):
+        raise AssertionError("the engine was loaded for a bad request")
+
+    fake.load = load  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "worldreel.engine", fake)
+
+
+def refused(capsys, *args: str, code: int = 2) -> str:
+    before = sorted(Path.cwd().rglob("*"))
+    assert main([*args]) == code
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.count("\n") == 1
+    assert main([*args, "--json"]) == code
+    told, line = capsys.readouterr()
+    assert json.loads(told)["error"]["code"] == code and line == err
+    assert json.loads(told)["error"]["message"] == err.removeprefix("error: ").strip()
+    assert sorted(Path.cwd().rglob("*")) == before
+    return err
+
+
+def test_a_sentence_becomes_an_mp4(engine, capsys):
+    assert main(["generate", "a red ball", "-o", "ball.mp4", "--seconds", "2.1"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("ball.mp4: 256x144, 24 frames, 2 s, made in ")
+    for line in ("load 0/1", "paint 2/2", "decode 2/2", "save 1/1", "does not know 'zebra'"):
+        assert line in err
+    assert "note: 2.1 s became 24 frames" in err
+    assert len(Video.open("ball.mp4")) == 24
+    assert os.listdir() == ["ball.mp4"]
+
+
+def test_json_is_one_object(engine, capsys):
+    args = "generate red -o a.mp4 --size 96x96 --seed 5 --steps 3 --guidance-scale 2 --latents"
+    args += " --negative-prompt blue --contact-sheet sheet.png --json"
+    assert main(args.split()) == 0
+    out, err = capsys.readouterr()
+    told = json.loads(out)
+    assert out.count("\n") == 1 and "paint 2/2" in err
+    assert (told["path"], told["contact_sheet"]) == ("a.mp4", "sheet.png")
+    assert (told["width"], told["height"], told["num_frames"], told["fps"]) == (96, 96, 48, 12)
+    assert (told["seed"], told["model"], told["notes"]) == (5, "marble", [])
+    assert set(told["seconds"]) == {"load", "prompt", "paint", "decode", "save", "total"}
+    assert told["peak_memory"] > 10_000_000
+    assert told["words"]["mapped"] == {"orb": "ball"}
+    assert (engine.asked["num_inference_steps"], engine.asked["guidance_scale"]) == (3, 2.0)
+    assert engine.asked["negative_prompt"] == "blue"
+    assert load_sidecar("a.mp4").request["seed"] == 5
+    assert (read_mark("a.mp4") or {})["prompt"] == "red"
+    assert sorted(os.listdir()) == ["a.mp4", "a.reel", "sheet.png"]
+
+
+def test_quiet_is_quiet(engine, capsys):
+    assert main(["generate", "red", "-o", "a.gif", "--quiet", "--seconds", "1"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_name_of_our_choice_replaces_nothing(engine, capsys):
+    for _ in range(2):
+        assert main(["generate", "red", "--quiet", "--seconds", "1"]) == 0
+    assert main(["generate", "red", "--quiet", "--num-frames", "1"]) == 0
+    assert sorted(os.listdir()) == ["worldreel-2.mp4", "worldreel.mp4", "worldreel.png"]
+
+
+def test_a_png_is_a_still_and_a_folder_holds_frames(engine, capsys):
+    assert main(["generate", "red", "-o", "a.png", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["num_frames"] == 1
+    assert main(["generate", "red", "-o", "frames/", "--seconds", "1", "--quiet"]) == 0
+    assert len(list(Path("frames").glob("*.png"))) == 12
+
+
+def test_pictures_are_read_before_the_engine(engine, capsys):
+    Image.new("RGB", (8, 8), "red").save("first.png")
+    Image.new("RGB", (8, 8), "blue").save("last.png")
+    args = "generate red -o a.mp4 --image first.png --last-image last.png --quiet --seconds 1"
+    assert main(args.split()) == 0
+    assert engine.asked["image"].shape == (8, 8, 3)
+    assert engine.asked["last_image"][0, 0, 2] == 255
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["generate", ""], "empty"),
+        (["generate", " \n "], "empty"),
+        (["generate", "x", "--seconds", "0"], "above zero"),
+        (["generate", "x", "--seconds", "-3"], "above zero"),
+        (["generate", "x", "--seconds", "nan"], "finite"),
+        (["generate", "x", "--seconds", "inf"], "finite"),
+        (["generate", "x", "--seconds", "1e9"], "too long"),
+        (["generate", "x", "--seconds", "soon"], "--seconds"),
+        (["generate", "x", "--num-frames", "0"], "at least 1"),
+        (["generate", "x", "--size", "250x140"], "256x144"),
+        (["generate", "x", "--size", "big"], "256x144"),
+        (["generate", "x", "--size", "256x144", "--aspect", "1:1"], "not both"),
+        (["generate", "x", "--aspect", "99:1"], "nearest"),
+        (["generate", "x", "--seed", "-1"], "seed"),
+        (["generate", "x", "--seed", "1" * 30], "seed"),
+        (["generate", "x", "--seed", "1.5"], "--seed"),
+        (["generate", "x", "--steps", "0"], "steps"),
+        (["generate", "x", "--guidance-scale", "nan"], "finite"),
+        (["generate", "x", "--model", "no/such/folder"], "no/such/folder"),
+        (["generate", "x", "-o", "a.gif", "--latents"], "--latents"),
+        (["generate", "x", "--nonsense"], "--nonsense"),
+        (["generate"], "PROMPT"),
+        (["nonsense"], "nonsense"),
+        (["train", "dit", "no-such-recipe"], "no-such-recipe"),
+        (["train", "all", "marble"], "all"),
+        (["train", "dit", "marble", "--set", "lr"], "KEY=VALUE"),
+        (["train", "dit", "marble", "--minutes", "nan"], "--minutes"),
+        (["eval", "words", "--count", "0"], "--count"),
+        (["world", "preview", "--count", "0"], "--count"),
+    ],
+)
+def test_a_bad_request_is_one_line(no_engine, capsys, args, says):
+    assert says.lower() in refused(capsys, *args).lower()
+
+
+def test_bad_files_are_one_line(no_engine, capsys):
+    Path("text.png").write_text("no picture")
+    Path("file").write_text("no folder")
+    for args, says in [
+        (["--image", "text.png"], "no picture"),
+        (["--image", "missing.png"], "cannot be read"),
+        (["--last-image", "."], "cannot be read"),
+        (["-o", "missing/a.mp4"], "does not exist"),
+        (["-o", "file/a.mp4"], "folder"),
+        (["-o", "/proc/a.mp4"], "cannot be written"),
+        (["-o", "a.avi"], ".mp4"),
+        (["-o", "a.png", "--seconds", "1"], "folder"),
+        (["-o", ""], "no name"),
+        (["--contact-sheet", "missing/a.png"], "does not exist"),
+    ]:
+        assert says in refused(capsys, "generate", "x", *args, code=1)
+
+
+def test_a_damaged_checkpoint_is_one_line(no_engine, monkeypatch, capsys):
+    def load(model, **_):
+        raise CheckpointError(f"{model} is damaged:\nweights.safetensors is cut short")
+
+    monkeypatch.setattr(sys.modules["worldreel.engine"], "load", load)
+    main(["generate", "x", "--quiet"])
+    assert "is damaged: weights" in capsys.readouterr().err
+    assert "damaged" in refused(capsys, "generate", "x", "--quiet", code=1)
+
+
+def test_surprises_are_one_line_with_a_traceback_for_those_who_ask(engine, monkeypatch, capsys):
+    def fail(*_, **__):
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr(engine, "generate", fail)
+    assert "ZeroDivisionError: a mistake" in refused(capsys, "generate", "x", "--quiet", code=1)
+    monkeypatch.setenv("WORLDREEL_TRACEBACK", "1")
+    assert main(["generate", "x", "--quiet"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_no_disk_space_is_one_line(engine, monkeypatch, capsys):
+    from worldreel import output
+
+    def replace(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(output.os, "replace", replace)
+    for kind in ("a.mp4", "a.gif"):
+        assert "no space" in refused(capsys, "generate", "x", "--quiet", "-o", kind, code=1)
+
+
+def run(*args: str, stdin: bytes = b"", code: str = "") -> subprocess.CompletedProcess:
+    start = f"import sys; {code or 'pass'}\nfrom worldreel.cli import main\nsys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", start, *args], input=stdin, env=WHERE, capture_output=True
+    )
+
+
+def test_standard_input(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for data, says in [
+        (b"x" * 10_000_000, b"5,000 characters"),
+        (b"", b"empty"),
+        (b"\xff\xfe\xfa", b"UTF-8"),
+    ]:
+        done = run("generate", "-", stdin=data, code="sys.modules['torch'] = None")
+        assert done.returncode == 2 and done.stdout == b""
+        assert says in done.stderr and done.stderr.count(b"\n") == 1
+    assert os.listdir() == []
+
+
+SLOW = """
+import types, time, numpy as np
+from worldreel import media
+from worldreel.media import Video
+def slow(*a, **k):
+    print("painting", flush=True)
+    time.sleep(30)
+def frames(part, *_):
+    part.write_bytes(b"half")
+    slow()
+fake = types.ModuleType("worldreel.engine")
+class Engine:
+    def generate(self, *a, **k):
+        if sys.argv[2] == "save":
+            media._encode = frames
+            return Video(np.zeros((4, 64, 64, 3), np.uint8))
+        slow()
+fake.load = lambda m: Engine()
+sys.modules["worldreel.engine"] = fake
+"""
+
+
+@pytest.mark.parametrize("when", ["paint", "save"])
+def test_control_c_leaves_nothing(tmp_path, when):
+    start = f"import sys\n{SLOW}\nfrom worldreel.cli import main\nsys.exit(main())"
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, "generate", when, "-o", "a.mp4"],
+        env=WHERE,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"painting\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert err.endswith(b"interrupted\n") and b"Traceback" not in err
+    assert os.listdir(tmp_path) == []
+
+
+def test_version_and_help(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"worldreel {worldreel.__version__}\n"
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for room in ("generate", "doctor", "train", "eval", "world"):
+        assert room in text
+        assert main([room, "--help"]) == 0
+    assert main([]) == 2
+
+
+def test_python_dash_m(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "worldreel", "--version"], env=WHERE, capture_output=True, text=True
+    )
+    assert done.stdout == f"worldreel {worldreel.__version__}\n"
+
+
+def test_doctor(capsys):
+    assert main(["doctor", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["torch"]["gflops"]["float32"] > 0
+    assert told["dtype"]["use"] in ("bfloat16", "float32")
+    assert told["encoders"]["libx264"] is True and told["encoders"]["mp4 uses"] == "libx264"
+    assert told["disk"]["free_gib"] >= 0 and told["cpu"]["cores"] >= 1
+    assert main(["doctor"]) == 0
+    assert "libx264: yes" in capsys.readouterr().out
+
+
+def test_doctor_says_which_extras_are_missing(monkeypatch):
+    from worldreel.cli import doctor
+
+    listed = ["numpy", 'pytest>=1; extra == "dev"', "no-such-package ; extra == 'odd'"]
+    listed.append("worldreel[dev,odd]; extra == 'all'")
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda _: listed)
+    assert doctor._extras() == {
+        "all": "missing no-such-package: pip install 'worldreel[all]'",
+        "dev": "installed",
+        "odd": "missing no-such-package: pip install 'worldreel[odd]'",
+    }
+
+
+def test_doctor_chooses_by_measurement():
+    from worldreel.cli.doctor import dtype_for
+
+    assert dtype_for({"float32": 10, "bfloat16": 9}, cuda=False)["use"] == "float32"
+    assert dtype_for({"float32": 10, "bfloat16": 20}, cuda=False)["use"] == "bfloat16"
+    assert dtype_for({"float32": 10, "bfloat16": 9}, cuda=True)["use"] == "bfloat16"
+
+
+def test_train_hands_over_what_was_asked(monkeypatch, tmp_path, capsys):
+    called = {}
+    fake = types.ModuleType("worldreel.train.dit")
+    fake.main = lambda recipe, **how: called.update(how, recipe=recipe) or {"step": 3}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "worldreel.train.dit", fake)
+    recipe = tmp_path / "mine.py"
+    recipe.write_text("")
+    args = ["train", "dit", str(recipe), "--fresh", "--minutes", "2", "--set", "a.b=1", "--json"]
+    assert main(args) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 3
+    assert called == {
+        "recipe": str(recipe),
+        "out": "runs/mine-dit",
+        "resume": False,
+        "minutes": 2.0,
+        "overrides": {"a.b": "1"},
+    }
+
+
+def test_eval_hands_over_what_was_asked(monkeypatch, capsys):
+    called = {}
+    fake = types.ModuleType("worldreel.eval.card")
+    fake.words = lambda **how: called.update(how) or {"colour": 0.9}  # type: ignore[attr-defined]
+    fake.calibrate = lambda **how: {"colour": 1.0}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "worldreel.eval.card", fake)
+    assert main(["eval", "words", "--count", "3", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"colour": 0.9}
+    assert (called["model"], called["count"], called["first_seed"]) == ("marble", 3, 0)
+    assert main(["eval", "calibrate", "--json", "--quiet"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"colour": 1.0}
+
+
+def test_the_world_can_be_looked_at(tmp_path, capsys):
+    out = str(tmp_path / "sheet.png")
+    args = ["world", "preview", "--out", out, "--count", "2", "--size", "64x48", "--json"]
+    assert main(args) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [scene["seed"] for scene in told["scenes"]] == [0, 1]
+    assert Video.open(out).frames.shape == (1, 96, 256, 3)
+    assert (read_mark(out) or {})["digital_source_type"].endswith("/algorithmicMedia")
+
+
+def test_bars_on_a_terminal(monkeypatch):
+    from worldreel.cli import progress
+
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.progress() as told:
+        told("paint", 0, 4)
+        told("paint", 4, 4)

@@ -1,0 +1,72 @@
+"""The names that others may rely on, and what an import costs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import worldreel
+from worldreel import errors
+
+WHERE = os.environ | {"PYTHONPATH": str(Path(worldreel.__file__).parents[1])}
+
+
+def run(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=WHERE, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def test_the_public_names():
+    assert worldreel.__all__ == [
+        "CheckpointError",
+        "MediaError",
+        "MissingExtraError",
+        "Request",
+        "RequestError",
+        "SceneError",
+        "TrainingError",
+        "Video",
+        "WorldreelError",
+        "__version__",
+        "load",
+    ]
+    assert dir(worldreel) == sorted(worldreel.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = worldreel.nonsense
+
+
+def test_lazy_names_are_the_real_ones():
+    from worldreel.media import Video
+    from worldreel.request import Request
+
+    assert worldreel.Video is Video and worldreel.Request is Request
+
+
+def test_every_error_is_in_the_tree_that_its_docstring_draws():
+    for name, value in vars(errors).items():
+        if isinstance(value, type):
+            assert issubclass(value, errors.WorldreelError)
+            assert name in (errors.__doc__ or "") and name in worldreel.__all__
+
+
+def test_an_import_brings_nothing_heavy():
+    heavy = "{'torch', 'av', 'numpy', 'PIL', 'typer', 'rich', 'mujoco'}"
+    assert run(f"import sys, worldreel; print({heavy} & set(sys.modules))") == "set()\n"
+    assert run("import sys, worldreel.cli; print('torch' in sys.modules)") == "False\n"
+    assert run("import sys; from worldreel import Video; print('torch' in sys.modules)") == (
+        "False\n"
+    )
+
+
+def test_an_import_is_quick():
+    # In the processor's seconds, which other programs that run meanwhile do not lengthen.
+    code = "import time; t = time.process_time(); import worldreel; print(time.process_time() - t)"
+    assert float(run(code)) < 0.3
+
+
+def test_it_is_typed():
+    assert (Path(worldreel.__file__).parent / "py.typed").exists()
