@@ -1,0 +1,1 @@
+"""The data room: clips, where they come from, and how they reach a training step."""

@@ -1,0 +1,221 @@
+"""A clip: frames, what is true of them, and how to say it; and shards of clips on disk.
+
+A shard is two files: `name.safetensors` holds the arrays of some clips, stacked, and `name.json`,
+written last, holds their words. A shard without its JSON is not finished and is not read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from einops import reduce
+from safetensors.numpy import save_file
+
+from worldreel.errors import MediaError
+from worldreel.world.facts import Fact
+from worldreel.world.render import Render
+from worldreel.world.scene import COLORS, KINDS, Take
+
+STRIDE = (4, 16, 16)  # frames, rows and columns of one latent cell
+
+# The channels of dense truth: what share of a cell is of a kind and of a colour, how near it is
+# (1 / (1 + metres), the sky 0), and how far it moves (right, down) in cells per latent.
+DENSE = (*KINDS, *COLORS, "near", "flow_x", "flow_y")
+
+Labels = Mapping[str, int]  # a class for each slot of `facts.LABELS`, 0 for what is not said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caption:
+    """One way to say a clip, and the labels of the facts that it says."""
+
+    text: str
+    language: str  # "en" or "zh"
+    labels: Labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """All that is said of a clip: captions, every fact, and the labels of all facts."""
+
+    captions: tuple[Caption, ...]
+    facts: tuple[Fact, ...]
+    labels: Labels
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "captions": [[c.text, c.language, c.labels] for c in self.captions],
+            "facts": [fact.to_list() for fact in self.facts],
+            "labels": self.labels,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Words:
+        captions = (Caption(text=t, language=g, labels=said) for t, g, said in data["captions"])
+        facts = tuple(Fact.from_list(fact) for fact in data["facts"])
+        return cls(captions=tuple(captions), facts=facts, labels=data["labels"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clip:
+    """F frames (a multiple of 4), or a still of one; T latents, h x w cells, A = len(DENSE)."""
+
+    seed: int
+    split: str | None
+    mirrored: bool
+    scene: str  # JSON of the scene as it was sampled, of twins too
+    frames: np.ndarray  #   F H W 3  uint8, sRGB
+    ids: np.ndarray  #      F H W    uint8, which thing, 0 for ground and sky
+    dense: np.ndarray  #    T h w A  float16, see DENSE
+    words: Words
+    twin_words: Words  # what is said of the mirrored twin
+
+    @property
+    def captions(self) -> tuple[Caption, ...]:
+        return self.words.captions
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return self.words.facts
+
+    @property
+    def labels(self) -> Labels:
+        return self.words.labels
+
+    def mirrored_twin(self) -> Clip:
+        """Left and right swapped, in picture and in words; twice is the clip itself."""
+        return replace(
+            self,
+            mirrored=not self.mirrored,
+            frames=np.ascontiguousarray(self.frames[:, :, ::-1]),
+            ids=np.ascontiguousarray(self.ids[:, :, ::-1]),
+            dense=mirror_dense(self.dense),
+            words=self.twin_words,
+            twin_words=self.words,
+        )
+
+
+def mirror_dense(dense: np.ndarray) -> np.ndarray:  # ... w A -> ... w A
+    """Dense truth of the mirrored picture."""
+    flipped = dense[..., ::-1, :].copy()
+    flipped[..., DENSE.index("flow_x")] *= -1
+    return flipped
+
+
+def dense(
+    render: Render, take: Take, stride: tuple[int, int, int] = STRIDE
+) -> np.ndarray:  # T H/16 W/16 A, float16
+    """What the renderer knows, averaged over each latent cell (a still: over its one frame)."""
+    assert render.ids is not None and render.depth is not None and render.flow is not None
+    frames, height, width = render.ids.shape
+    f, h, w = (min(stride[0], frames), *stride[1:])
+    assert frames % f == 0 and height % h == 0 and width % w == 0, render.ids.shape
+    cells = "(t f) (y h) (x w) -> t y x"
+
+    def share(values: np.ndarray) -> np.ndarray:
+        return reduce(values.astype(np.float32), cells, "mean", f=f, h=h, w=w)
+
+    out = np.zeros((frames // f, height // h, width // w, len(DENSE)), np.float32)
+    for owner, thing in enumerate(take.scene.things, start=1):
+        part = share(render.ids == owner)
+        out[..., DENSE.index(thing.kind)] += part
+        out[..., DENSE.index(thing.color)] += part
+    out[..., DENSE.index("near")] = share(1 / (1 + render.depth))
+    # The last frame's flow is unknown: things keep going.
+    flow = np.concatenate([render.flow[:-1], render.flow[-2:-1]]) if frames > 1 else render.flow
+    for column, (name, cell) in enumerate((("flow_x", w), ("flow_y", h))):
+        out[..., DENSE.index(name)] = share(flow[..., column]) * f / cell
+    return out.astype(np.float16)
+
+
+def write(path: str | Path, clips: Sequence[Clip]) -> None:
+    """Write a shard of clips of one shape; path has no ending. Whole or not at all."""
+    path = Path(path)
+    arrays = {
+        name: np.stack([getattr(clip, name) for clip in clips])
+        for name in ("frames", "ids", "dense")
+    }
+    records = [
+        {
+            "seed": clip.seed,
+            "split": clip.split,
+            "mirrored": clip.mirrored,
+            "scene": clip.scene,
+            "words": clip.words.to_json(),
+            "twin_words": clip.twin_words.to_json(),
+        }
+        for clip in clips
+    ]
+    put(path, arrays, {"clips": records})
+
+
+def read(path: str | Path) -> list[Clip]:
+    """The clips of a shard; arrays are maps of the file, read as they are touched."""
+    arrays, about = get(path)
+    clips = []
+    for i, record in enumerate(about["clips"]):
+        words = {key: Words.from_json(record[key]) for key in ("words", "twin_words")}
+        parts = {name: array[i] for name, array in arrays.items()}
+        clips.append(Clip(**{**record, **words, **parts}))
+    return clips
+
+
+def raw(folder: str | Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Frames and ids of every clip in a folder of shards, mapped: F H W 3 and F H W uint8."""
+    for path in shards(folder):
+        arrays, _ = get(path)
+        yield from zip(arrays["frames"], arrays["ids"], strict=True)
+
+
+def shards(folder: str | Path) -> list[Path]:
+    """The finished shards of a folder (no ending), in order."""
+    return sorted(path.with_suffix("") for path in Path(folder).glob("shard-*.json"))
+
+
+def put(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
+    """Write a shard's two files, each whole or not at all; the JSON last."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, fresh)
+    size = fresh.stat().st_size
+    os.replace(fresh, f"{path}.safetensors")
+    fresh.write_text(json.dumps({"bytes": size, **about}, ensure_ascii=False), "utf-8")
+    os.replace(fresh, f"{path}.json")
+
+
+def get(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A shard's arrays, mapped and read-only, and its JSON; a MediaError if it is not whole."""
+    file = Path(f"{path}.safetensors")
+    try:
+        about = json.loads(Path(f"{path}.json").read_text("utf-8"))
+        size = file.stat().st_size
+    except (OSError, ValueError) as error:
+        raise MediaError(f"shard {path} cannot be read ({error}): delete and remake it") from None
+    if size != about["bytes"]:
+        raise MediaError(
+            f"{file} has {size} bytes of {about['bytes']}, it is truncated: delete both files of "
+            "the shard and run the same command again, which makes what is missing"
+        )
+    with file.open("rb") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+    types = {"U8": np.uint8, "F16": np.float16, "I64": np.int64, "F32": np.float32}
+    arrays: dict[str, np.ndarray] = {
+        name: np.memmap(
+            file,
+            dtype=types[entry["dtype"]],
+            mode="r",
+            offset=8 + length + entry["data_offsets"][0],
+            shape=tuple(entry["shape"]),
+        )
+        for name, entry in header.items()
+        if name != "__metadata__"
+    }
+    return arrays, about

@@ -1,0 +1,278 @@
+"""Clips from the simulated world: seeds become scenes, takes, renders, and shards on disk.
+
+    python -m worldreel.data.synth out/clips --count 4000 --size 144x80 --jobs 2
+
+A clip depends on its seed and the settings alone, not on who renders it beside what. Finished
+shards are skipped, so the same command again goes on where it was stopped; trainers may read the
+folder while it grows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from worldreel.data import clip as clips
+from worldreel.data.clip import Caption, Clip, Words
+from worldreel.errors import MediaError
+from worldreel.world import describe, facts
+from worldreel.world.act import reflect, stage_scene
+from worldreel.world.render import render
+from worldreel.world.scene import Take
+
+CAPTIONS = 4  # in each language
+_TOGETHER = 1 << 20  # pixels that are drawn in one call: it is faster and changes no frame
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a folder of shards is made with. size: (width, height); samples: rays per edge pixel.
+
+    device and compiled say how it is drawn, which changes no more than a pixel's last bit.
+    """
+
+    size: tuple[int, int]
+    seconds: float = 2.0
+    samples: int = 1
+    split: str | None = None
+    still: bool = False
+    device: str = "cpu"
+    compiled: bool | None = None
+
+    def __post_init__(self) -> None:
+        width, height = self.size
+        if width % 16 or height % 16 or width < 16 or height < 16:
+            raise ValueError(f"size {width}x{height}: width and height are multiples of 16")
+        if not self.still and (self.num_frames < 4 or self.num_frames % 4):
+            raise ValueError(
+                f"{self.seconds} s are {self.num_frames} frames: clips are multiples of 4 frames "
+                "(a third of a second)"
+            )
+
+    @property
+    def num_frames(self) -> int:
+        return 1 if self.still else round(self.seconds * 12)
+
+
+def stream(seeds: Iterable[int], settings: Settings) -> Iterator[Clip]:
+    """The clips of these seeds, one after another: training data without a disk."""
+    return _drawn((_stage(seed, settings) for seed in seeds), settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Staged:
+    """A clip but for its pixels."""
+
+    seed: int
+    take: Take
+    words: Words
+    twin_words: Words
+
+
+def _stage(seed: int, settings: Settings) -> _Staged:
+    seconds = 0.0 if settings.still else settings.seconds
+    take = stage_scene(seed, split=settings.split, seconds=seconds, size=settings.size)
+    twin = reflect(take)
+    return _Staged(seed=seed, take=take, words=_words(take, seed), twin_words=_words(twin, seed))
+
+
+def _words(take: Take, seed: int) -> Words:
+    captions = []
+    for number, language in enumerate(("en", "zh")):
+        rng = np.random.default_rng([seed, int(take.scene.mirrored), number])
+        for said in describe.captions(take, rng, count=CAPTIONS, language=language):
+            labels = facts.labels(said.facts)
+            captions.append(Caption(text=said.text, language=language, labels=labels))
+    known = facts.facts(take)
+    return Words(captions=tuple(captions), facts=known, labels=facts.labels(known))
+
+
+def _drawn(staged: Iterable[_Staged], settings: Settings) -> Iterator[Clip]:
+    """Staged clips with their pixels; some at once, which is faster."""
+    width, height = settings.size
+    device = torch.device(settings.device)
+    pixels = _TOGETHER * (1 if device.type == "cpu" else 32)
+    together = max(1, pixels // (width * height * settings.num_frames))
+    staged = iter(staged)
+    while group := list(islice(staged, together)):
+        drawn = render(
+            [one.take for one in group],
+            size=settings.size,
+            samples=settings.samples,
+            truth=True,
+            device=device,
+            compiled=settings.compiled,
+        )
+        assert isinstance(drawn, list)
+        for one, made in zip(group, drawn, strict=True):
+            assert made.ids is not None
+            yield Clip(
+                seed=one.seed,
+                split=settings.split,
+                mirrored=False,
+                scene=one.take.scene.to_json(),
+                frames=made.frames,
+                ids=made.ids.astype(np.uint8),
+                dense=clips.dense(made, one.take),
+                words=one.words,
+                twin_words=one.twin_words,
+            )
+
+
+def synthesize(
+    out_dir: str | Path,
+    *,
+    first_seed: int,
+    count: int,
+    size: tuple[int, int],
+    seconds: float = 2.0,
+    samples: int = 1,
+    jobs: int = 1,
+    split: str | None = None,
+    still: bool = False,
+    shard: int = 64,
+    device: str = "cpu",
+    compiled: bool | None = None,
+) -> None:
+    """Render `count` clips from `first_seed` on into shards, in `jobs` processes.
+
+    A folder grows at its end: the same call with a larger count adds clips.
+    """
+    out = Path(out_dir)
+    settings = Settings(
+        size=size,
+        seconds=seconds,
+        samples=samples,
+        split=split,
+        still=still,
+        device=device,
+        compiled=compiled,
+    )
+    _claim(out, settings, first_seed, shard)
+    last = first_seed + count
+    spans = [(start, min(start + shard, last)) for start in range(first_seed, last, shard)]
+    todo = [span for span in spans if not _finished(out, *span)]
+    done = count - sum(stop - start for start, stop in todo)
+    began, made = time.monotonic(), 0
+
+    def tell(span: Span) -> None:
+        nonlocal made
+        made += span[1] - span[0]
+        rate = made / (time.monotonic() - began)
+        left = (count - done - made) / rate / 60
+        line = f"{out.name}: {done + made}/{count} clips, {rate:.1f}/s, {left:.1f} min left"
+        print(line, file=sys.stderr, flush=True)
+
+    if jobs == 1:
+        for span in todo:
+            _make(out, span, settings)
+            tell(span)
+        return
+    # Spawned, not forked: threads of torch do not survive a fork.
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,))
+    try:
+        if torch.device(device).type == "cpu":
+            running = {pool.submit(_make, out, span, settings): span for span in todo}
+            for future in as_completed(running):
+                future.result()
+                tell(running[future])
+        else:  # one process draws on the GPU what the others stage
+            for span, staged in _ahead(todo, settings, pool):
+                clips.write(_path(out, span[0]), list(_drawn(staged, settings)))
+                tell(span)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+Span = tuple[int, int]  # first seed, last seed + 1
+
+
+def _make(out: Path, span: Span, settings: Settings) -> None:
+    clips.write(_path(out, span[0]), list(stream(range(*span), settings)))
+
+
+def _ahead(
+    spans: Sequence[Span], settings: Settings, pool: ProcessPoolExecutor
+) -> Iterator[tuple[Span, Iterator[_Staged]]]:
+    """Each span as the pool stages it, three spans ahead of who draws them."""
+    stage = partial(_stage, settings=settings)
+    waiting: deque[tuple[Span, Iterator[_Staged]]] = deque()
+    for span in spans:
+        waiting.append((span, pool.map(stage, range(*span), chunksize=4)))
+        if len(waiting) > 3:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _claim(out: Path, settings: Settings, first_seed: int, shard: int) -> None:
+    """Write down what the folder is made with; refuse to mix it with anything else."""
+    about = {**asdict(settings), "size": list(settings.size)}
+    about |= {"first_seed": first_seed, "shard": shard}
+    del about["device"], about["compiled"]
+    file = out / "synth.json"
+    if file.exists():
+        there = json.loads(file.read_text("utf-8"))
+        odd = [key for key in about if about[key] != there.get(key)]
+        if odd:
+            raise ValueError(
+                f"{out} holds clips with {odd[0]} {there.get(odd[0])!r}, not {about[odd[0]]!r}: "
+                "give another folder"
+            )
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(about) + "\n", "utf-8")
+
+
+def _path(out: Path, start: int) -> Path:
+    return out / f"shard-{start:010d}"
+
+
+def _finished(out: Path, start: int, stop: int) -> bool:
+    path = _path(out, start)
+    if not path.with_suffix(".json").exists():
+        return False
+    try:
+        return len(clips.get(path)[1]["clips"]) == stop - start
+    except MediaError:
+        return False  # truncated by a full disk or a bad copy: made again
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The plain command line of `synthesize`."""
+    parser = argparse.ArgumentParser(prog="python -m worldreel.data.synth", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("out_dir")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--size", default="144x80", help="width x height, multiples of 16")
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--samples", type=int, default=1, help="rays per pixel at edges")
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--split", choices=["held_out"], default=None)
+    parser.add_argument("--still", action="store_true", help="pictures instead of clips")
+    parser.add_argument("--shard", type=int, default=64, help="clips per file")
+    parser.add_argument("--device", default="cpu", help="where frames are drawn: cpu or cuda")
+    chosen = vars(parser.parse_args(arguments))
+    try:
+        width, height = map(int, chosen.pop("size").lower().split("x"))
+        synthesize(**chosen, size=(width, height))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

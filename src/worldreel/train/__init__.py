@@ -1,0 +1,1 @@
+"""The training room: what turns clips into weights."""

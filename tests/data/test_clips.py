@@ -1,0 +1,199 @@
+"""Laws of the data room: a seed is a clip, shards are whole or refused, batches resume exactly."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from worldreel.data import clip, encode, synth
+from worldreel.data.encode import pixels
+from worldreel.data.loader import Bucket, Loader
+from worldreel.errors import CheckpointError, MediaError
+from worldreel.world import facts
+
+LOOK = dict(size=(32, 32), seconds=1 / 3, compiled=False)
+TINY = dict(first_seed=10, shard=3, **LOOK)
+
+
+class Mean(nn.Module):
+    """A compressor that keeps each cell's mean colour."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("scale", torch.tensor(scale))
+
+    def encode(self, video):
+        return nn.functional.avg_pool3d(video, (4, 16, 16)) * self.scale
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("data")
+    synth.synthesize(out / "clips", count=7, **TINY)
+    synth.synthesize(out / "stills", count=3, **TINY | {"shard": 64}, still=True)
+    encode.encode(out / "clips", out / "latents", Mean())
+    encode.encode(out / "stills", out / "still_latents", Mean(), batch=2)
+    return out
+
+
+def all_clips(path):
+    return [c for shard in clip.shards(path) for c in clip.read(shard)]
+
+
+def same(a, b):
+    arrays = all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("frames", "ids", "dense"))
+    return arrays and (a.seed, a.scene, a.words, a.twin_words) == (
+        b.seed, b.scene, b.words, b.twin_words,
+    )  # fmt: skip
+
+
+def test_a_shard_round_trips(folder):
+    made = list(synth.stream(range(10, 12), synth.Settings(**LOOK)))
+    for a, b in zip(made, all_clips(folder / "clips"), strict=False):
+        assert same(a, b)
+    first = made[0]
+    assert first.frames.shape == (4, 32, 32, 3) and first.ids.dtype == np.uint8
+    assert first.dense.shape == (1, 2, 2, len(clip.DENSE)) and first.dense.dtype == np.float16
+    assert {c.language for c in first.captions} == {"en", "zh"}
+    assert [f.shape for f, _ in clip.raw(folder / "stills")] == [(1, 32, 32, 3)] * 3
+
+
+def test_jobs_and_shards_change_no_clip(folder, tmp_path):
+    synth.synthesize(tmp_path, count=7, jobs=2, **TINY | {"shard": 4})
+    made, known = all_clips(tmp_path), all_clips(folder / "clips")
+    assert [c.seed for c in made] == list(range(10, 17))
+    assert all(same(a, b) for a, b in zip(made, known, strict=True))
+
+
+def test_synthesis_goes_on_where_it_stopped(folder, tmp_path, capsys):
+    synth.synthesize(tmp_path, count=4, **TINY)
+    first = (tmp_path / "shard-0000000010.json").stat().st_mtime_ns
+    synth.synthesize(tmp_path, count=7, **TINY)  # the short last shard is made again, whole
+    assert (tmp_path / "shard-0000000010.json").stat().st_mtime_ns == first
+    assert all(
+        same(a, b) for a, b in zip(all_clips(tmp_path), all_clips(folder / "clips"), strict=True)
+    )
+    assert "7/7 clips" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="give another folder"):
+        synth.synthesize(tmp_path, count=4, **TINY | {"size": (48, 32)})
+    with pytest.raises(ValueError, match="multiples of 16"):
+        synth.synthesize(tmp_path, count=4, **TINY | {"size": (40, 32)})
+
+
+def test_a_truncated_shard_is_refused_and_remade(folder, tmp_path):
+    synth.synthesize(tmp_path, count=1, **TINY)
+    (shard,) = clip.shards(tmp_path)
+    file = shard.with_suffix(".safetensors")
+    file.write_bytes(file.read_bytes()[:-7])
+    with pytest.raises(MediaError, match="truncated: delete both files"):
+        clip.read(shard)
+    synth.synthesize(tmp_path, count=1, **TINY)
+    assert same(clip.read(shard)[0], all_clips(folder / "clips")[0])
+
+
+def test_dense_truth_agrees_with_the_ids(folder):
+    for c in all_clips(folder / "clips"):
+        share = c.dense[..., : len(facts.words.KINDS)].astype(np.float32).sum(-1)
+        covered = (c.ids > 0).reshape(1, 4, 2, 16, 2, 16).mean((1, 3, 5))
+        assert np.allclose(share, covered, atol=2e-3)
+        assert np.isfinite(c.dense).all()
+
+
+def test_the_twin_is_the_mirror_image(folder):
+    for c in all_clips(folder / "clips"):
+        twin = c.mirrored_twin()
+        assert np.array_equal(twin.frames, c.frames[:, :, ::-1]) and twin.mirrored
+        assert same(twin.mirrored_twin(), c)
+        swapped = {"left": "right", "right": "left"}
+        sides = [f.value for f in c.facts if f.value in swapped]
+        assert [f.value for f in twin.facts if f.value in swapped] == [swapped[s] for s in sides]
+
+
+def loader(folder, **more):
+    buckets = [
+        Bucket(path=folder / "latents", weight=3, batch=4),
+        Bucket(path=folder / "still_latents", weight=1, batch=2),
+    ]
+    return Loader(buckets, seed=5, **more)
+
+
+def equal(a, b):
+    return (
+        torch.equal(a.latents, b.latents)
+        and torch.equal(a.dense, b.dense)
+        and (a.captions, a.seeds) == (b.captions, b.seeds)
+        and all(torch.equal(a.said[slot], b.said[slot]) for slot in a.said)
+    )
+
+
+def test_a_batch_is_what_it_says(folder):
+    batches = [next(loader(folder))] + [b for b, _ in zip(loader(folder), range(8), strict=False)]
+    shapes = {b.bucket: tuple(b.latents.shape) for b in batches}
+    assert shapes == {0: (4, 3, 1, 2, 2), 1: (2, 3, 1, 2, 2)}
+    assert [b.bucket for b in batches[1:]].count(1) == 2
+    known = {}
+    for c in all_clips(folder / "clips"):
+        for row in (c, c.mirrored_twin()):
+            for said in row.captions:
+                known[c.seed, said.text] = (row, said)
+    b = batches[0]
+    for i in range(4):
+        row, said = known[b.seeds[i], b.captions[i]]
+        close = Mean().encode(pixels([row.frames]))[0]
+        twin = Mean().encode(pixels([row.mirrored_twin().frames]))[0]
+        assert min((close - b.latents[i]).abs().max(), (twin - b.latents[i]).abs().max()) < 2e-3
+        assert {slot: int(b.said[slot][i]) for slot in b.said} == dict(said.labels)
+
+
+def test_each_epoch_has_every_clip_once(folder):
+    one = Loader([Bucket(path=folder / "latents", batch=2)], seed=0)
+    seeds = [seed for _ in range(7) for seed in next(one).seeds]
+    assert sorted(seeds) == sorted([*range(10, 17)] * 2)
+
+
+def test_resume_gives_the_very_next_batch(folder):
+    whole, first = loader(folder), loader(folder)
+    wanted = [next(whole) for _ in range(9)]
+    for _ in range(5):
+        next(first)
+    second = loader(folder, mapped=True)
+    second.load_state_dict(first.state_dict())
+    assert all(equal(next(second), batch) for batch in wanted[5:])
+
+
+def test_new_shards_change_no_resumed_run(folder, tmp_path):
+    synth.synthesize(tmp_path / "raw", count=6, **TINY)
+    encode.encode(tmp_path / "raw", tmp_path / "latents", Mean())
+    run = Loader([Bucket(path=tmp_path / "latents", batch=4)], seed=0)
+    next(run)
+    state, wanted = run.state_dict(), next(run)
+    encode.encode(folder / "clips", tmp_path / "latents", Mean())  # a seventh clip
+    again = Loader([Bucket(path=tmp_path / "latents", batch=4)], seed=0)
+    again.load_state_dict(state)
+    assert equal(next(again), wanted)
+    again.load_state_dict(state, grow=True)
+    with pytest.raises(CheckpointError, match="bring it back"):
+        again.load_state_dict(state | {"shards": [["shard-9"]]})
+
+
+def test_ranks_share_the_batch(folder):
+    whole = loader(folder)
+    ranks = [loader(folder, rank=rank, world=2) for rank in range(2)]
+    for _ in range(6):
+        batch, parts = next(whole), [next(rank) for rank in ranks]
+        assert torch.equal(torch.cat([p.latents for p in parts]), batch.latents)
+        assert sum([p.captions for p in parts], []) == batch.captions
+        assert torch.equal(torch.cat([p.said["kind0"] for p in parts]), batch.said["kind0"])
+    with pytest.raises(ValueError, match="does not divide by 3"):
+        loader(folder, world=3)
+
+
+def test_stale_latents_are_refused_and_remade(folder, tmp_path):
+    old = encode.encode(folder / "clips", tmp_path, Mean())
+    assert Loader([Bucket(path=tmp_path)], seed=0).compressor == old
+    with pytest.raises(MediaError, match="another compressor"):
+        Loader([Bucket(path=tmp_path)], seed=0, compressor="new")
+    new = encode.encode(folder / "clips", tmp_path, Mean(2.0))
+    assert new != old and Loader([Bucket(path=tmp_path)], seed=0).compressor == new
+    with pytest.raises(MediaError, match="raw clips"):
+        Loader([Bucket(path=folder / "clips")], seed=0)
