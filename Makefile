@@ -1,6 +1,6 @@
 .PHONY: setup demo test lint bench docs
 BIN := .venv/bin
-PROMPT ?= a red ball rolls to the left across a snowfield at sunset
+PROMPT ?= a red ball rolls to the left across a meadow at sunset
 
 demo: setup
 	$(BIN)/worldreel generate "$(PROMPT)" -o demo.mp4 --contact-sheet demo.png

@@ -1,8 +1,11 @@
 """What every test shares: one thread count, deterministic kernels, no timing and no luck."""
 
 import os
+import textwrap
 
 import hypothesis
+import numpy as np
+import pytest
 import torch
 
 # Law 9 is about the same thread count, and a test must not take a shared machine for itself.
@@ -11,3 +14,94 @@ torch.use_deterministic_algorithms(True)
 
 hypothesis.settings.register_profile("laws", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("laws")
+
+
+@pytest.fixture
+def one_thread():
+    """Matrices this small are slower in several threads, much slower on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A folder with a recipe of seconds, `tiny.py`, and all that its stages train on."""
+    from worldreel import checkpoint
+    from worldreel.data import clip
+    from worldreel.models.presets import TextPreset
+    from worldreel.models.text import TextEncoder
+    from worldreel.train.text import lexicon
+    from worldreel.world.facts import LABELS
+
+    folder = tmp_path_factory.mktemp("tiny")
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 256, (3, 8, 4, 6, 3), np.uint8).repeat(8, 2).repeat(8, 3)
+    ids = np.zeros(frames.shape[:-1], np.uint8)
+    ids[:, :, 8:20, 8:20] = 1
+    clip.put(folder / "raw/shard-0", {"frames": frames, "ids": ids}, {"clips": []})
+    said = [["a red ball", "en"], ["\u4e00\u4e2a\u7ea2\u8272\u7684\u7403", "zh"]]
+    for name, shape in (("stills", (1, 2, 2)), ("short", (3, 2, 3)), ("long", (4, 2, 2))):
+        arrays = {
+            "latents": rng.standard_normal((6, 8, *shape)).astype(np.float16),
+            "dense": rng.random((6, *shape, len(clip.DENSE))).astype(np.float16),
+            "labels": np.zeros((6, len(LABELS)), np.uint8),
+            "said": np.zeros((6, 2, len(LABELS)), np.uint8),
+        }
+        clips = [{"seed": i, "mirrored": False, "captions": said} for i in range(6)]
+        about = {"compressor": "tiny", "slots": list(LABELS), "still": name == "stills"}
+        clip.put(folder / name / "shard-0", arrays, about | {"clips": clips})
+    preset = TextPreset(slots=len(LABELS), dim=16, heads=2, layers=1, out_dim=16)
+    labels = {k: tuple(v) for k, v in LABELS.items()}
+    text = TextEncoder(preset, lexicon(), labels).init(torch.Generator().manual_seed(0))
+    config = {"preset": vars(preset), "lexicon": list(text.lexicon.words), "labels": LABELS}
+    checkpoint.save(folder / "text", kind="text", config=config, tensors=text.state_dict())
+    (folder / "tiny.py").write_text(textwrap.dedent(_RECIPE))
+    return folder
+
+
+_RECIPE = """
+    from pathlib import Path
+
+    from worldreel.data.loader import Bucket
+    from worldreel.models import presets
+    from worldreel.train import compressor as compressor_stage
+    from worldreel.train import dit as dit_stage
+    from worldreel.train import text as text_stage
+    from worldreel.world.facts import LABELS
+
+    HERE = Path(__file__).parent
+
+
+    def text():
+        preset = presets.TextPreset(slots=len(LABELS), dim=16, heads=2, layers=1, out_dim=16)
+        return text_stage.Config(
+            preset=preset, first_seed=1_000_000, scenes=4, judged=2, steps=4, batch=4,
+            dropout=0.2, save_every=0.0,
+        )
+
+
+    def compressor():
+        return compressor_stage.Config(
+            preset=presets.TINY_COMPRESSOR, data=(str(HERE / "raw"),), steps=4, batch=4,
+            crop=(2, 2), equivariance=0.5, save_every=0.0,
+        )
+
+
+    def bucket(name, weight=1.0):
+        return Bucket(path=HERE / name, weight=weight, batch=4)
+
+
+    def dit():
+        return dit_stage.Config(
+            preset=presets.TINY_DIT,
+            phases=(
+                dit_stage.Phase(steps=2, buckets=(bucket("stills"),)),
+                dit_stage.Phase(steps=6, buckets=(bucket("short", 0.6), bucket("long", 0.4))),
+            ),
+            text=str(HERE / "text"),
+            tasks={"blank": 1, "first": 2, "inpaint": 2, "keyframes": 2, "loosen": 1},
+            soft=0.5, dropout=0.3, warmup=2, compile=False, save_every=0.0,
+        )
+"""

@@ -163,6 +163,8 @@ def test_pictures_are_read_before_the_engine(engine, capsys):
         (["generate", "x", "--seed", "1.5"], "--seed"),
         (["generate", "x", "--steps", "0"], "steps"),
         (["generate", "x", "--guidance-scale", "nan"], "finite"),
+        (["generate", "x", "-o", "a.png", "--last-image", "a.png"], "nothing to paint"),
+        (["generate", "x", "--image", "a.png", "--num-frames", "4"], "ask for 8 frames"),
         (["generate", "x", "--model", "no/such/folder"], "no/such/folder"),
         (["generate", "x", "-o", "a.gif", "--latents"], "--latents"),
         (["generate", "x", "--nonsense"], "--nonsense"),
@@ -313,8 +315,8 @@ def test_python_dash_m(tmp_path):
 def test_doctor(capsys):
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["torch"]["gflops"]["float32"] > 0
-    assert told["dtype"]["use"] in ("bfloat16", "float32")
+    assert told["dtype"]["cpu_gflops"]["float32"] > 0
+    assert told["dtype"]["use"] in ("bfloat16", "float32") and told["dtype"]["why"]
     assert told["encoders"]["libx264"] is True and told["encoders"]["mp4 uses"] == "libx264"
     assert told["disk"]["free_gib"] >= 0 and told["cpu"]["cores"] >= 1
     assert main(["doctor"]) == 0
@@ -334,12 +336,16 @@ def test_doctor_says_which_extras_are_missing(monkeypatch):
     }
 
 
-def test_doctor_chooses_by_measurement():
-    from worldreel.cli.doctor import dtype_for
+def test_doctor_names_the_dtype_that_the_engine_chooses(monkeypatch):
+    import torch
 
-    assert dtype_for({"float32": 10, "bfloat16": 9}, cuda=False)["use"] == "float32"
-    assert dtype_for({"float32": 10, "bfloat16": 20}, cuda=False)["use"] == "bfloat16"
-    assert dtype_for({"float32": 10, "bfloat16": 9}, cuda=True)["use"] == "bfloat16"
+    from worldreel import engine
+    from worldreel.cli.doctor import _dtype
+
+    monkeypatch.setattr(engine, "best_dtype", lambda device: (torch.float32, f"a {device}"))
+    told = _dtype()
+    where = "cuda" if torch.cuda.is_available() else "cpu"
+    assert (told["use"], told["why"]) == ("float32", f"a {where}")
 
 
 def test_train_hands_over_what_was_asked(monkeypatch, tmp_path, capsys):

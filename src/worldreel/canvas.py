@@ -359,7 +359,7 @@ def random(
     if unknown := sorted(set(tasks) - set(DRAWS)):
         raise ValueError(f"unknown tasks {unknown}; the known ones are {sorted(DRAWS)}")
     names = [name for name in tasks if DRAWS[name][2] <= t and DRAWS[name][3] <= h * w]
-    weights = torch.tensor([tasks[name] for name in names], device=generator.device)
+    weights = torch.tensor([float(tasks[name]) for name in names], device=generator.device)
     if not weights.sum() > 0:
         raise ValueError(
             f"no task of {dict(tasks)} fits clips of {t} latents of {h}x{w}; give blank a weight"

@@ -11,11 +11,12 @@ instant leaves the old checkpoint or the new one, never half of either.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError
+from worldreel.models import presets
+from worldreel.models.compressor import Compressor
+from worldreel.models.dit import DiT
+from worldreel.models.presets import CompressorPreset, DitPreset, TextPreset
+from worldreel.models.text import Lexicon, TextEncoder
+
+PACKAGED = Path(__file__).parent / "weights"  # models that come with the package
 
 FORMAT, VERSION = "worldreel", 1
 STORAGES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "int8": None}
@@ -143,6 +151,50 @@ def apply(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
         target.copy_(tensors[name])
 
 
+def load_text(folder: str | Path) -> TextEncoder:
+    """A trained text encoder, frozen."""
+    held = load(folder, kind="text")
+    with _building(folder):
+        missing = {"preset", "lexicon", "labels"} - set(held.config)
+        if missing:
+            raise CheckpointError(f"the config lacks {sorted(missing)[0]!r}")
+        labels = {k: tuple(v) for k, v in held.config["labels"].items()}
+        preset = presets.build(TextPreset, held.config["preset"])
+        model = TextEncoder(preset, Lexicon(held.config["lexicon"]), labels)
+        apply(model, held.tensors)
+    return model.requires_grad_(False).eval()
+
+
+def load_dit(folder: str | Path, *, dtype: torch.dtype) -> DiT:
+    """A trained transformer, frozen, that computes in dtype."""
+    held = load(folder, kind="dit")
+    with _building(folder):
+        model = DiT(presets.build(DitPreset, held.config), dtype=dtype)
+        apply(model, held.tensors)
+    return model.requires_grad_(False).eval()
+
+
+def load_compressor(folder: str | Path, *, dtype: torch.dtype) -> Compressor:
+    """A trained compressor, frozen, that computes in dtype."""
+    held = load(folder, kind="compressor")
+    with _building(folder):
+        model = Compressor(presets.build(CompressorPreset, held.config), dtype=dtype)
+        apply(model, held.tensors)
+    return model.requires_grad_(False).eval()
+
+
+@contextlib.contextmanager
+def _building(folder: str | Path) -> Iterator[None]:
+    """A config from which no model can be built is a CheckpointError that names the folder."""
+    try:
+        yield
+    except (AttributeError, ArithmeticError, RuntimeError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} holds no model that can be built ({error}): fetch it again, or use the "
+            "release that wrote it"
+        ) from None
+
+
 def save_rolling(run_dir: str | Path, step: int, *, keep: int = 2, **contents: Any) -> Path:
     """Save a run's state at a step (see `save` for the contents) and drop all but the last few."""
     run_dir = Path(run_dir)
@@ -256,7 +308,9 @@ def _config(folder: Path) -> dict[str, Any]:
     try:
         about = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{folder} is no checkpoint: it has no config.json") from None
+        raise CheckpointError(
+            f"{folder} is no checkpoint: it has no config.json; fetch or copy it again"
+        ) from None
     except (ValueError, OSError) as error:
         raise CheckpointError(f"{file} cannot be read ({error}): fetch it again") from None
     if not isinstance(about, dict) or about.get("format") != FORMAT:

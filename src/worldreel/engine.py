@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,52 +24,46 @@ from torch import Generator, Tensor
 
 from worldreel import canvas, checkpoint, flow, guidance, prompt, samplers, tokens
 from worldreel.canvas import Canvas
+from worldreel.checkpoint import PACKAGED
 from worldreel.errors import CheckpointError, RequestError
+from worldreel.flow import Velocity
 from worldreel.media import Video, read_image
-from worldreel.models import presets
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
-from worldreel.models.presets import CompressorPreset, DitPreset, TextPreset
-from worldreel.models.text import Lexicon, TextEncoder
+from worldreel.models.presets import Settings
+from worldreel.models.text import TextEncoder
 from worldreel.request import Limits, Plan, Request, plan
 
 Progress = Callable[[str, int, int], None]
 
-PACKAGED = Path(__file__).parent / "weights"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How a model likes to be sampled; in its folder as `model.json`."""
-
-    name: str
-    steps: int = 20
-    guidance_scale: float = 4.0
-    flow_shift: float = 2.0
-    sampler: str = "euler"
-    context_level: float = 0.0
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+# Values of ONEDNN_MAX_CPU_ISA under which oneDNN has no instruction that multiplies bfloat16.
+_NO_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
-def best_dtype(device: torch.device) -> torch.dtype:
-    """bf16 where the hardware multiplies it faster than fp32, by what it says of itself.
+def best_dtype(device: torch.device) -> tuple[torch.dtype, str]:
+    """bfloat16 where the hardware multiplies it, else float32; and why.
 
-    Flags and not a stopwatch: the same machine must always choose the same, or the same seed would
-    not give the same bytes.
+    By what the hardware says of itself and not by a stopwatch: the same machine must always choose
+    the same, or the same seed would not give the same frames.
     """
     if device.type == "cuda":
-        return torch.bfloat16
-    if device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        import os
-
-        capped = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
-        if fast and not capped.startswith(("SSE", "AVX2")):
-            return torch.bfloat16
-    return torch.float32
+        return torch.bfloat16, "a CUDA device multiplies it"
+    own = {
+        "amx": torch.cpu._is_amx_tile_supported(),
+        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
+    }
+    name = next((name for name, have in own.items() if have), None)
+    if name is None or not torch.backends.mkldnn.is_available():
+        return torch.float32, "this processor has neither avx512_bf16 nor amx for bfloat16"
+    capped = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
+    if capped.upper() in _NO_BF16:
+        return torch.float32, f"ONEDNN_MAX_CPU_ISA={capped} leaves no instruction for bfloat16"
+    return torch.bfloat16, f"this processor has {name}"
 
 
 def load(
@@ -83,70 +77,71 @@ def load(
 
     dtype: "auto", "float32" or "bfloat16". A CheckpointError says what is wrong with a folder.
     """
-    folder = PACKAGED / str(model)
-    if not (folder / "model.json").is_file():
-        folder = Path(model)
-    if not folder.is_dir():
-        known = ", ".join(sorted(p.parent.name for p in PACKAGED.glob("*/model.json")))
-        raise RequestError(f"no model {str(model)!r}: packaged are {known or 'none'}, or a folder")
+    folder, where = _folder(model), _device(device)
+    if dtype != "auto" and dtype not in DTYPES:
+        raise RequestError(f"unknown dtype {dtype!r}: one of auto, {', '.join(DTYPES)}")
+    kind = best_dtype(where)[0] if dtype == "auto" else DTYPES[dtype]
     if threads is not None:
+        if threads < 1:
+            raise RequestError(f"{threads} threads were asked for: give 1 or more")
         torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    where = torch.device(device)
-    kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "auto": best_dtype(where)}
-    if dtype not in kinds:
-        raise RequestError(f"unknown dtype {dtype!r}: one of {', '.join(kinds)}")
-    return Engine(
-        settings=_settings(folder),
-        text=_text(folder / "text"),
-        dit=_dit(folder / "dit", kinds[dtype]),
-        compressor=_compressor(folder / "compressor", kinds[dtype]),
-        device=where,
-    )
-
-
-def _settings(folder: Path) -> Settings:
-    try:
-        data = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        return Settings(**data)
-    except (OSError, ValueError, TypeError) as error:
+    settings = _settings(folder / "model.json")
+    text = checkpoint.load_text(folder / "text")
+    dit = checkpoint.load_dit(folder / "dit", dtype=kind)
+    compressor = checkpoint.load_compressor(folder / "compressor", dtype=kind)
+    takes = (dit.preset.channels, dit.preset.text_dim)
+    given = (compressor.preset.channels, text.preset.out_dim)
+    if takes != given:
         raise CheckpointError(
-            f"{folder} is no model of worldreel's: model.json cannot be used ({error})"
-        ) from None
+            f"the parts of {folder} are of different models: its transformer takes channels and "
+            f"words of {takes}, its compressor and text encoder give {given}: fetch it again"
+        )
+    return Engine(settings=settings, text=text, dit=dit, compressor=compressor, device=where)
 
 
-def _text(folder: Path) -> TextEncoder:
-    held = checkpoint.load(folder, kind="text")
-    config = held.config
-    missing = {"preset", "lexicon", "labels"} - set(config)
-    if missing:
-        raise CheckpointError(f"{folder}/config.json lacks {sorted(missing)[0]!r}")
-    labels = {k: tuple(v) for k, v in config["labels"].items()}
-    model = TextEncoder(
-        presets.build(TextPreset, config["preset"]), Lexicon(config["lexicon"]), labels
+def _folder(model: str | Path) -> Path:
+    """The folder of a model; one that is packaged comes before one of the same name here."""
+    for folder in (PACKAGED / str(model), Path(model)):
+        if str(model) and (folder / "model.json").is_file():
+            return folder
+    if str(model) and Path(model).exists():
+        raise CheckpointError(
+            f"{model} is no model of worldreel's: give a folder that holds model.json and the"
+            " folders text, dit and compressor"
+        )
+    known = ", ".join(sorted(p.parent.name for p in PACKAGED.glob("*/model.json")))
+    raise RequestError(
+        f"no model {str(model)!r}: give the name of a packaged one ({known or 'there is none'})"
+        " or a folder"
     )
-    checkpoint.apply(model, held.tensors)
-    return model.requires_grad_(False).eval()
 
 
-def _dit(folder: Path, dtype: torch.dtype) -> DiT:
-    held = checkpoint.load(folder, kind="dit")
-    model = DiT(presets.build(DitPreset, held.config), dtype=dtype)
-    checkpoint.apply(model, held.tensors)
-    return model.requires_grad_(False).eval()
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError):
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise RequestError(f"unknown device {name!r}: one of auto, cpu, cuda, cuda:1 and so on")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RequestError(f"this machine has no {name}: `worldreel doctor` tells what it has")
+    return device
 
 
-def _compressor(folder: Path, dtype: torch.dtype) -> Compressor:
-    held = checkpoint.load(folder, kind="compressor")
-    model = Compressor(presets.build(CompressorPreset, held.config), dtype=dtype)
-    checkpoint.apply(model, held.tensors)
-    return model.requires_grad_(False).eval()
-
-
-def load_text(folder: str | Path) -> TextEncoder:
-    """A trained text encoder, frozen."""
-    return _text(Path(folder))
+def _settings(file: Path) -> Settings:
+    try:
+        s = Settings(**json.loads(file.read_text(encoding="utf-8")))
+        if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
+            raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
+        if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):
+            raise ValueError("steps or guidance_scale makes no sense")
+        if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
+            raise ValueError("flow_shift or context_level makes no sense")
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{file} cannot be used ({error}): fetch the model again") from None
+    return s
 
 
 class Engine:
@@ -164,7 +159,7 @@ class Engine:
         self.settings = settings
         self.text = text.to(device)
         self.dit = dit.to(device)
-        self.compressor = compressor.to(device, memory_format=torch.channels_last)
+        self.compressor = compressor.to(device)
         self.device = device
 
     @property
@@ -176,13 +171,11 @@ class Engine:
             default_guidance=self.settings.guidance_scale,
         )
 
-    @torch.inference_mode()
     def generate(
         self, prompt_text: str, *, progress: Progress | None = None, **asked: Any
     ) -> Video:
         """One video. `asked` are the fields of `Request`; image and last_image may be files."""
-        request = Request(prompt=prompt_text, model=self.settings.name, **asked)
-        made = plan(request, self.limits)
+        made = plan(Request(prompt=prompt_text, model=self.settings.name, **asked), self.limits)
         told = progress or _silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
@@ -193,16 +186,25 @@ class Engine:
             took[stage], clock = now - clock, now
 
         told("prompt", 0, 1)
-        said = prompt.read(self.text, made.prompt)
-        against = prompt.read(self.text, made.negative_prompt) if made.negative_prompt else None
         board, notes = self.canvas(made)
+        said = prompt.read(self.text, made.prompt)
+        notes += said.notes(self.settings.name)
+        against = None
+        if made.negative_prompt:
+            other = prompt.read(self.text, made.negative_prompt)
+            notes += other.notes(self.settings.name, negative=True)
+            against = other.states if other.reading.ids else None
         told("prompt", 1, 1)
         lap("prompt")
         latents = self.paint(
-            board, [said.states], [None if against is None else against.states],
-            seeds=[made.seed], steps=made.num_inference_steps,
-            guidance_scale=made.guidance_scale, told=told,
-        )  # fmt: skip
+            board,
+            [said.states],
+            [against],
+            seeds=[made.seed],
+            steps=made.num_inference_steps,
+            guidance_scale=made.guidance_scale,
+            told=told,
+        )
         lap("paint")
         frames = self.decode(latents, told=told)[0]
         lap("decode")
@@ -211,37 +213,36 @@ class Engine:
         elif made.image is not None:
             frames = frames[FRAMES - 1 :]  # the picture was kept as four equal frames
             notes.append(f"the picture is the first frame, so there are {len(frames)} frames")
-        request_json = made.to_json() | {"num_frames": len(frames)}
         return Video(
             frames=frames,
             fps=made.fps,
-            latents=latents,
+            latents=latents.cpu().clone(),  # out of inference mode: a tensor like any other
             metadata={
-                "request": request_json,
+                "request": made.to_json() | {"num_frames": len(frames)},
                 "words": said.words(),
                 "seconds": took,
-                "notes": [*made.notes, *said.notes(self.settings.name), *notes],
+                "notes": [*made.notes, *notes],
             },
         )
 
+    @torch.inference_mode()
     def canvas(self, made: Plan) -> tuple[Canvas, list[str]]:
         """The canvas of a plan, and what was done to pictures to fit it."""
         frames = max(1, made.num_frames // FRAMES)
         shape = (1, self.compressor.preset.channels, frames)
         board = canvas.blank((*shape, made.height // STRIDE, made.width // STRIDE))
         notes: list[str] = []
-        if made.last_image is not None and frames == 1:
-            raise RequestError("a picture has no last frame: ask for a longer video")
-        for picture, at in ((made.image, 0), (made.last_image, -1)):
+        for name, picture, at in (("first", made.image, 0), ("last", made.last_image, -1)):
             if picture is not None:
-                pixels, note = _fitted(picture, (made.width, made.height))
+                pixels, note = _fitted(picture, name, (made.width, made.height))
                 notes += note
                 board = canvas.keep(board, self.encode_still(pixels).cpu(), at=at)
         return board, notes
 
+    @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
         """A picture (H, W, 3) uint8 as one latent, 1 C 1 h w: four equal frames."""
-        video = torch.from_numpy(pixels).to(self.device).float() / 127.5 - 1
+        video = torch.tensor(pixels).to(self.device).float() / 127.5 - 1
         return self.compressor.encode(
             rearrange(video, "h w c -> 1 c 1 h w").expand(-1, -1, FRAMES, -1, -1)
         )
@@ -265,52 +266,61 @@ class Engine:
         s = self.settings
         steps = s.steps if steps is None else steps
         scale = s.guidance_scale if guidance_scale is None else guidance_scale
-        _, c, t, h, w = board.shape
         noise = torch.cat(
-            [torch.randn(1, c, t, h, w, generator=Generator().manual_seed(n)) for n in seeds]
+            [torch.randn(1, *board.shape[1:], generator=Generator().manual_seed(n)) for n in seeds]
         ).to(self.device)
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
         preset = self.dit.preset
         box = tokens.bag(board, patch=preset.patch, chunk=preset.chunk)
-        pair = dataclasses.replace(
-            board, known=board.known.repeat(2, 1, 1, 1, 1), freedom=board.freedom.repeat(2, 1, 1, 1, 1)
-        )
-        twice = tokens.bag(pair, patch=preset.patch, chunk=preset.chunk)
-        read = self.dit.read([(None, torch.cat(states).to(self.device), None)], len(seeds))
-        both = self.dit.read([(None, *self._branches(states, against))], 2 * len(seeds))
-        context = tokens.remember(
-            self.dit, board, box, context_level=s.context_level, noise=noise
-        )
-        velocity = guidance.joint(
-            tokens.velocity(self.dit, board, box, read, context=context, noise=noise),
-            tokens.velocity(
-                self.dit, pair, twice, both, context=_doubled(context),
-                noise=torch.cat([noise, noise]),
-            ),
-            scale,
-        )  # fmt: skip
-        state = samplers.State(x=canvas.start(board, noise), step=0, previous_v=None)
+        words = self.dit.read([(None, torch.cat(states).to(self.device), None)], len(seeds))
+        context = tokens.remember(self.dit, board, box, context_level=s.context_level, noise=noise)
+        velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
+        if scale != 1:
+            both = self._both(board, states, against, context, noise)
+            velocity = guidance.joint(velocity, both, scale)
+        start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)
-        for state in samplers.SAMPLERS[s.sampler](velocity, state, sigmas, board.freedom):
+        x = start.x
+        for state in samplers.SAMPLERS[s.sampler](velocity, start, sigmas, board.freedom):
+            x = state.x
             told("paint", state.step, steps)
-        return state.x
+        return x
 
-    def _branches(
-        self, states: list[Tensor], against: list[Tensor | None]
-    ) -> tuple[Tensor, Tensor]:
-        """States and masks of the guided and the unguided branch, 2B M E and 2B M."""
-        other = [torch.zeros_like(a) if b is None else b for a, b in zip(states, against, strict=True)]
-        joined = torch.cat([*states, *other]).to(self.device)
-        mask = torch.ones(joined.shape[:2], dtype=torch.bool, device=self.device)
-        for i, b in enumerate(against):
-            mask[len(states) + i] = b is not None
-        return joined, mask
+    def _both(
+        self,
+        board: Canvas,
+        states: list[Tensor],
+        against: list[Tensor | None],
+        context: Context | None,
+        noise: Tensor,
+    ) -> Velocity:
+        """The velocity of both branches of guidance in one call; what is kept is shown to both."""
+        other = [
+            torch.zeros_like(a) if b is None else b for a, b in zip(states, against, strict=True)
+        ]
+        joined = torch.cat([*states, *other]).to(self.device)  #                    2B M E
+        heard = [True] * len(states) + [b is not None for b in against]
+        mask = torch.tensor(heard, device=self.device)[:, None].expand(joined.shape[:2])
+        pair = dataclasses.replace(
+            board, known=torch.cat([board.known] * 2), freedom=torch.cat([board.freedom] * 2)
+        )
+        preset = self.dit.preset
+        return tokens.velocity(
+            self.dit,
+            pair,
+            tokens.bag(pair, patch=preset.patch, chunk=preset.chunk),
+            self.dit.read([(None, joined, mask)], len(joined)),
+            context=_doubled(context),
+            noise=torch.cat([noise, noise]),
+        )
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, *, ring: bool = False, told: Progress = _silent) -> np.ndarray:
+    def decode(
+        self, latents: Tensor, *, ring: bool = False, told: Progress = _silent
+    ) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time."""
         b, _, t, h, w = latents.shape
         out = np.empty((b, FRAMES * t, STRIDE * h, STRIDE * w, 3), dtype=np.uint8)
@@ -336,17 +346,18 @@ def _doubled(context: Context | None) -> Context | None:
     )
 
 
-def _fitted(picture: Any, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+def _fitted(picture: Any, name: str, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
     """A picture cut to the aspect (around its middle) and scaled to a size, and a note of it."""
-    pixels = picture if isinstance(picture, np.ndarray) else read_image(picture)
+    pixels = read_image(picture)
     height, width = pixels.shape[:2]
     if (width, height) == size:
         return pixels, []
     scale = max(size[0] / width, size[1] / height)
-    cut = (min(width, round(size[0] / scale)), min(height, round(size[1] / scale)))
-    x, y = (width - cut[0]) // 2, (height - cut[1]) // 2
+    cut = min(width, size[0] / scale), min(height, size[1] / scale)  # in the picture's own pixels
+    x, y = (width - cut[0]) / 2, (height - cut[1]) / 2
     image = Image.fromarray(pixels).resize(
-        size, Image.Resampling.LANCZOS, box=(x, y, x + cut[0], y + cut[1])
+        size, Image.Resampling.LANCZOS, box=(x, y, width - x, height - y)
     )
-    note = f"a picture of {width}x{height} was cut and scaled to {size[0]}x{size[1]}"
+    done = "scaled" if max(x, y) < 0.5 else "cut and scaled"
+    note = f"the {name} picture, {width}x{height}, was {done} to {size[0]}x{size[1]}"
     return np.asarray(image), [note]

@@ -34,7 +34,7 @@ class SceneError(WorldreelError, ValueError):
 
 
 class TrainingError(WorldreelError, RuntimeError):
-    """A training run cannot go on: a gradient that is not finite, a run folder of another recipe."""
+    """A training run cannot go on: a gradient that is not finite, another recipe's folder."""
 
 
 class MissingExtraError(WorldreelError, ImportError):

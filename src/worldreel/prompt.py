@@ -23,6 +23,7 @@ class Prompt:
     states: Tensor
     reading: Reading
     facts: dict[str, str]
+    unread: int = 0  # known words beyond the encoder's window
 
     def words(self) -> dict[str, Any]:
         """For people and for JSON: the words that were read, mapped and ignored, and the facts."""
@@ -33,11 +34,19 @@ class Prompt:
             "understood": self.facts,
         }
 
-    def notes(self, model: str) -> list[str]:
+    def notes(self, model: str, *, negative: bool = False) -> list[str]:
         """What a person should know before they judge the video."""
+        which = "negative prompt" if negative else "prompt"
         if not self.reading.ids:
-            return [f"{model} knows no word of this prompt, so it shows whatever it likes"]
-        return []
+            effect = "it changes nothing" if negative else "the video shows whatever it likes"
+            return [f"{model} knows no word of this {which}: {effect}"]
+        notes = []
+        if self.unread:
+            notes.append(f"the {which} is long: its last {self.unread} words were not read")
+        if negative and self.reading.ignored:
+            unknown = ", ".join(map(repr, self.reading.ignored))
+            notes.append(f"of the negative prompt, {model} does not know {unknown}")
+        return notes
 
 
 @torch.no_grad()
@@ -45,13 +54,21 @@ def read(encoder: TextEncoder, text: str) -> Prompt:
     """Encode one prompt; it may be longer than the encoder's window, which is then said."""
     ids, (reading,) = encoder.tokens([text])
     states = encoder(ids)
-    limit = encoder.preset.max_words
-    if len(reading.ids) > limit:
-        dropped = tuple(dict.fromkeys(reading.read[limit:]))
+    window, found = encoder.preset.max_words, len(reading.ids)
+    if found > window:
+        kept, lost = reading.read[:window], reading.read[window:]
+        mapped = {word: near for word, near in reading.mapped.items() if near in kept}
+        ignored = (*reading.ignored, *(word for word in lost if word not in kept))
         reading = Reading(
-            ids=reading.ids[:limit],
-            read=reading.read[:limit],
-            mapped=reading.mapped,
-            ignored=reading.ignored + dropped,
+            ids=reading.ids[:window],
+            read=kept,
+            mapped=mapped,
+            ignored=tuple(dict.fromkeys(ignored)),
         )
-    return Prompt(text=text, states=states, reading=reading, facts=encoder.facts(states))
+    return Prompt(
+        text=text,
+        states=states,
+        reading=reading,
+        facts=encoder.facts(states) if reading.ids else {},
+        unread=max(0, found - window),
+    )

@@ -100,6 +100,7 @@ def plan(request: Request, limits: Limits) -> Plan:
     """Take every choice that the request leaves open, or raise the one line that says why not."""
     check(request, longest=limits.max_prompt_characters)
     frames, note = _frames(request, limits)
+    _leave_room(request, frames, limits)
     width, height = _size(request, limits)
     steps, guidance = request.num_inference_steps, request.guidance_scale
     return Plan(
@@ -209,6 +210,19 @@ def _frames(request: Request, limits: Limits) -> tuple[int, str]:
         f"{said} became {frames} frames ({round(frames / fps, 2)} s): "
         f"clips are whole groups of {whole} frames"
     )
+
+
+def _leave_room(request: Request, frames: int, limits: Limits) -> None:
+    """Pictures are kept, a latent each: something must be left to paint."""
+    group = limits.frames_per_latent
+    kept = (request.image is not None) + (request.last_image is not None)
+    if kept and frames <= kept * group:
+        given = "two pictures" if kept == 2 else "a picture"
+        least = (kept + 1) * group
+        raise RequestError(
+            f"{frames} frame{'s' * (frames > 1)} from {given} would leave nothing to paint: "
+            f"ask for {least} frames ({least / limits.fps:.2g} s) or more"
+        )
 
 
 def _size(request: Request, limits: Limits) -> Size:

@@ -98,9 +98,7 @@ def positions(grid: tuple[int, int, int], device: torch.device | str = "cpu") ->
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).flatten(0, 2)
 
 
-def bag(
-    canvas: Canvas, *, patch: int = 1, chunk: int | None = 1, per_frame: bool = False
-) -> Bag:
+def bag(canvas: Canvas, *, patch: int = 1, chunk: int | None = 1, per_frame: bool = False) -> Bag:
     """Sort a canvas's tokens into kept and painted.
 
     chunk: latents per chunk of the attention rule; None is the rule of public weights, in which

@@ -1,5 +1,7 @@
 """Laws of the data room: a seed is a clip, shards are whole or refused, batches resume exactly."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +13,14 @@ from worldreel.data.loader import Bucket, Loader
 from worldreel.errors import CheckpointError, MediaError
 from worldreel.world import facts
 
-LOOK = dict(size=(32, 32), seconds=1 / 3, compiled=False)
-TINY = dict(first_seed=10, shard=3, **LOOK)
+LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3, compiled=False)
+TINY: dict[str, Any] = dict(first_seed=10, shard=3, **LOOK)
 
 
 class Mean(nn.Module):
     """A compressor that keeps each cell's mean colour."""
+
+    scale: torch.Tensor
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()

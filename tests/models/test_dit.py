@@ -50,7 +50,8 @@ def test_batch_equals_clips_one_by_one(model):
     for i in range(2):
         one = dataclasses.replace(board, known=board.known[i : i + 1], freedom=board.freedom[:1])
         count = int(mask[i].sum())
-        alone = run(model, one, clean[i : i + 1], model.read([(None, text[i : i + 1, :count], None)], 1))
+        words = model.read([(None, text[i : i + 1, :count], None)], 1)
+        alone = run(model, one, clean[i : i + 1], words)
         assert close(whole[i : i + 1], alone)
 
 
@@ -200,3 +201,14 @@ def test_a_patch_is_as_free_as_its_freest_latent():
     assert torch.equal(seen[..., 0, 0], x[..., 0, 0])  # painted: the sampler's own
     assert torch.allclose(seen[..., 1, 1], 0.5 * (x + noise)[..., 1, 1])  # kept: noised in view
     assert torch.equal(seen[..., 2:], x[..., 2:])  # kept tokens: clean
+
+
+@pytest.mark.parametrize("target", [True, False])
+def test_flops_are_those_that_torch_counts(target):
+    from torch.utils.flop_counter import FlopCounterMode
+
+    preset = dataclasses.replace(TINY_DIT, target=target, null_word=target)
+    net, board = DiT(preset), canvas.blank((1, 8, 3, 2, 2))
+    with FlopCounterMode(display=False) as counter:  # of plain attention, as in training
+        run(net, board, board.known, net.read([(None, states(1), None)], 1))
+    assert counter.get_total_flops() == net.flops(12, 5)

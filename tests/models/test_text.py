@@ -6,7 +6,8 @@ import torch
 from worldreel.models.presets import TINY_TEXT
 from worldreel.models.text import Lexicon, TextEncoder
 
-WORDS = ("a", "ball", "rolls", "rolling", "red", "wooden table", "table", "wooden", "红色", "球", "滚动")
+ENGLISH = ("a", "ball", "rolls", "rolling", "red", "wooden table", "table", "wooden")
+WORDS = (*ENGLISH, "红色", "球", "滚动")
 
 
 @pytest.fixture(scope="module")

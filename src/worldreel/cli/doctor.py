@@ -18,7 +18,6 @@ import typer
 app = typer.Typer(add_completion=False)
 
 USEFUL = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
-FASTER = 1.2  # bfloat16 is worth its rounding when it is this much faster
 
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,14 +42,13 @@ def examine() -> dict[str, Any]:
     """Everything that `worldreel doctor` knows, as plain JSON values."""
     from worldreel import __version__
 
-    torch_facts, rates = _torch()
     return {
         "worldreel": __version__,
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": f"{platform.system()} {platform.machine()}",
-        "cpu": _cpu(),
-        "torch": torch_facts,
-        "dtype": dtype_for(rates, cuda=bool(torch_facts["cuda"])),
+        "cpu": cpu(),
+        "torch": _torch(),
+        "dtype": _dtype(),
         "compiler": _compiler(),
         "encoders": _encoders(),
         "memory": _memory(),
@@ -59,34 +57,35 @@ def examine() -> dict[str, Any]:
     }
 
 
-def dtype_for(rates: dict[str, float], *, cuda: bool) -> dict[str, str]:
-    """The number format that is the faster one here, and why."""
-    if cuda:
-        return {"use": "bfloat16", "why": "a CUDA device computes in it"}
-    gain = rates["bfloat16"] / rates["float32"]
-    said = f"its matrix rate is {gain:.2g} times that of float32 on this CPU"
-    return {"use": "bfloat16" if gain >= FASTER else "float32", "why": f"bfloat16: {said}"}
-
-
-def _torch() -> tuple[dict[str, Any], dict[str, float]]:
+def _dtype() -> dict[str, Any]:
+    """The number format that models compute in here, why, and what the CPU's matrix product does
+    in each: told, not asked, because the same seed must always give the same frames."""
     import torch
 
-    rates = {n: _matrix_rate(getattr(torch, n)) for n in ("float32", "bfloat16")}
+    from worldreel.engine import best_dtype
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype, why = best_dtype(device)
+    rates = {n: round(matrix_rate(getattr(torch, n)), 1) for n in ("float32", "bfloat16")}
+    return {"use": str(dtype).removeprefix("torch."), "why": why, "cpu_gflops": rates}
+
+
+def _torch() -> dict[str, Any]:
+    import torch
+
     devices = []
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         about = torch.cuda.get_device_properties(index)
         devices.append(f"{about.name}, {about.total_memory / 2**30:.0f} GiB")
-    facts = {
+    return {
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
-        "gflops": {name: round(rate, 1) for name, rate in rates.items()},
         "cuda": devices,
         "onednn_max_cpu_isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "not set"),
     }
-    return facts, rates
 
 
-def _matrix_rate(dtype: Any, seconds: float = 0.3) -> float:
+def matrix_rate(dtype: Any, seconds: float = 0.3) -> float:
     """Gflop per second of the CPU's matrix product, after one product to warm up."""
     import torch
 
@@ -100,7 +99,7 @@ def _matrix_rate(dtype: Any, seconds: float = 0.3) -> float:
     return 2 * n**3 * count / passed / 1e9
 
 
-def _cpu() -> dict[str, Any]:
+def cpu() -> dict[str, Any]:
     info = ""
     with contextlib.suppress(OSError):
         info = Path("/proc/cpuinfo").read_text()

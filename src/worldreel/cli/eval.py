@@ -1,6 +1,7 @@
 """`worldreel eval`: weights become figures."""
 
 import json
+import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,7 +28,10 @@ def words(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """How much of a prompt is in the picture: colour, kind, side, setting, in two languages."""
+    """How much of a prompt is in the picture: colour, kind, side, setting, in two languages.
+
+    Seeds 0 to n-1 are the reported ones; choose weights and settings on others (100000).
+    """
     if count < 1 or first_seed < 0:
         raise RequestError("--count must be at least 1, and --first-seed at least 0")
     folder = Path(out or f"cards/{Path(model).name}")
@@ -40,13 +44,37 @@ def words(
 
 @app.command()
 def calibrate(
+    count: Annotated[int, typer.Option(help="How many real renders.")] = 300,
+    write: Annotated[
+        bool, typer.Option("--write", help="Keep the answer beside the rulers' weights.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
-    """How often the rulers are right on real renders."""
+    """How often the rulers are right on real renders, and how often they cry wolf."""
+    if count < 2:
+        raise RequestError("--count must be at least 2")
     with progress(quiet=quiet) as told:
-        answer = _card().calibrate(progress=told)
+        answer = _card().calibrate(count=count, write=write, progress=told)
     _tell(answer, as_json)
+
+
+@app.command()
+def canary(
+    model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Eight fixed prompts, judged: exits with 1 when a model's output has broken."""
+    with progress(quiet=quiet) as told:
+        answer = import_module("worldreel.eval.canary").canary(model, progress=told)
+    _tell(answer, as_json)
+    if not answer["sings"]:
+        missed = (
+            f"{answer['right']} of {answer['facts']} facts, at least {answer['least']} expected"
+        )
+        print(f"error: {answer['model']} shows {missed}", file=sys.stderr)
+        raise typer.Exit(1)
 
 
 def _card() -> Any:

@@ -46,6 +46,20 @@ class Batch:
     seeds: list[int]
 
 
+def turns(buckets: Sequence[Bucket], steps: int) -> list[int]:
+    """How many of a loader's first batches come from each bucket."""
+    drawn = [0] * len(buckets)
+    for _ in range(steps):
+        drawn[_turn(drawn, buckets)] += 1
+    return drawn
+
+
+def _turn(drawn: Sequence[int], buckets: Sequence[Bucket]) -> int:
+    """The bucket that is furthest behind its share: no run of luck, nothing to remember."""
+    due = [(n + 1) / b.weight for n, b in zip(drawn, buckets, strict=True)]
+    return due.index(min(due))
+
+
 class Loader:
     """An iterator over batches. Shards that appear later are seen at the next construction.
 
@@ -87,9 +101,7 @@ class Loader:
         return self
 
     def __next__(self) -> Batch:
-        # The bucket that is furthest behind its share: no run of luck, nothing to remember.
-        due = [(n + 1) / b.weight for n, b in zip(self.drawn, self.buckets, strict=True)]
-        which = due.index(min(due))
+        which = _turn(self.drawn, self.buckets)
         batch = self.buckets[which].batch
         first = self.drawn[which] * batch + self.rank * (batch // self.world)
         self.drawn[which] += 1

@@ -32,6 +32,13 @@ class Conv(nn.Conv2d):
         return self._conv_forward(input, self.weight.to(input.dtype), bias)
 
 
+def _from_zero(conv: Conv) -> Conv:
+    """A convolution that starts by adding nothing."""
+    for p in conv.parameters():
+        nn.init.zeros_(p)
+    return conv
+
+
 class ResBlock(nn.Module):
     """Two 3x3 convolutions beside a skip; the second starts at zero. No norms: none are needed
     beside a skip path that is already right, and they would tie a frame to its whole picture."""
@@ -39,8 +46,7 @@ class ResBlock(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = Conv(width, width, 3, padding=1)
-        self.second = Conv(width, width, 3, padding=1)
-        nn.init.zeros_(self.second.weight)
+        self.second = _from_zero(Conv(width, width, 3, padding=1))
 
     def forward(self, x: Tensor) -> Tensor:
         h = self.first(functional.silu(x))
@@ -54,8 +60,7 @@ class Encoder(nn.Module):
         self.fine = nn.Sequential(*(ResBlock(p.fine) for _ in range(p.encoder_blocks[0])))
         self.down = Conv(p.fine * 16, p.coarse, 1)
         self.coarse = nn.Sequential(*(ResBlock(p.coarse) for _ in range(p.encoder_blocks[1])))
-        self.out = Conv(p.coarse, p.channels, 1)
-        nn.init.zeros_(self.out.weight)
+        self.out = _from_zero(Conv(p.coarse, p.channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:  #                     BT 12 H W
         x = self.fine(self.into(functional.pixel_unshuffle(x, 4)))  #    BT w H/4 W/4
@@ -71,8 +76,7 @@ class Decoder(nn.Module):
         self.coarse = nn.Sequential(*(ResBlock(p.coarse) for _ in range(p.decoder_blocks[0])))
         self.up = Conv(p.coarse, p.fine * 16, 1)
         self.fine = nn.Sequential(*(ResBlock(p.fine) for _ in range(p.decoder_blocks[1])))
-        self.out = Conv(p.fine, 3 * FRAMES * 16, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
+        self.out = _from_zero(Conv(p.fine, 3 * FRAMES * 16, 3, padding=1))
 
     def forward(self, z: Tensor, past: Tensor) -> Tensor:  #       BT C H/16 W/16, twice
         x = self.coarse(self.here(z) + self.before(past))
@@ -87,6 +91,11 @@ class Compressor(nn.Module):
     channel before they were normalised. Latents come out normalised; nobody else knows a scale.
     """
 
+    basis: Tensor
+    mean: Tensor
+    scale: Tensor
+    shift: Tensor
+    spread: Tensor
     reach = 2  # latents' worth of frames that one latent touches: its own and the next
     first_frame = False  # latent 0 is like any other: F = 4T
 
@@ -133,9 +142,7 @@ class Compressor(nn.Module):
                 f"{f} frames of {h}x{w}: frames must be a multiple of {FRAMES}, sides of {STRIDE}"
             )
         folded = rearrange(video, "b c (t f) h w -> (b t) (c f) h w", f=FRAMES)
-        patches = rearrange(
-            folded, "n k (h p) (w q) -> n h w (k p q)", p=STRIDE, q=STRIDE
-        ).float()
+        patches = rearrange(folded, "n k (h p) (w q) -> n h w (k p q)", p=STRIDE, q=STRIDE).float()
         z = (patches - self.mean) @ self.basis.T / self.scale
         x = folded.to(self.dtype).contiguous(memory_format=torch.channels_last)
         z = rearrange(z, "n h w c -> n c h w") + self.encoder(x).float()

@@ -30,7 +30,7 @@ from worldreel.models.presets import DitPreset
 Rope = tuple[Tensor, Tensor]
 Heard = Sequence[tuple[Tensor, Tensor, Tensor | None, int | None]]  # keys, values, mask, tokens
 Past = tuple[Tensor, Tensor, Rope]  # keys before rotation, values, the keys' angles
-Around = tuple[Tensor, Tensor, int, int]  # positions of queries and keys, period, how many stand still
+Around = tuple[Tensor, Tensor, int, int]  # positions of queries, of keys, period, references
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +150,7 @@ class DiT(nn.Module):
         self.text_in = nn.Sequential(
             Linear(p.text_dim, p.dim), nn.GELU(approximate="tanh"), Linear(p.dim, p.dim)
         )
-        self.level_in = nn.Sequential(
-            Linear(p.level_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim)
-        )
+        self.level_in = nn.Sequential(Linear(p.level_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim))
         self.level_out = Linear(p.dim, 6 * p.dim)
         self.target_in = (
             nn.Sequential(Linear(p.level_dim, p.dim), nn.SiLU(), Linear(p.dim, p.dim))
@@ -179,8 +177,9 @@ class DiT(nn.Module):
                 w.normal_(std=0.5, generator=generator)
         return self
 
-    def read(self, groups: Sequence[tuple[int | None, Tensor | None, Tensor | None]],
-             batch: int) -> list[Read]:
+    def read(
+        self, groups: Sequence[tuple[int | None, Tensor | None, Tensor | None]], batch: int
+    ) -> list[Read]:
         """Words as keys and values of every block, once for all steps.
 
         groups: (painted tokens that read them or None for all, states B L E or None, mask B L or
@@ -273,6 +272,22 @@ class DiT(nn.Module):
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
         h = modulate(layer_norm(h, self.preset.eps), last[:, :, 0], last[:, :, 1])
         return self.head(h.to(self.dtype)).float()  #                        B N C
+
+    def flops(self, tokens: int, words: int) -> float:
+        """Floating-point operations of one clip's forward pass, its words read anew.
+
+        2 per multiply-add, products of matrices alone; all tokens are painted, at one level, and
+        read the same words, to which the null word is added.
+        """
+        p, d, n = self.preset, self.preset.dim, tokens
+        m = words + (self.null_word is not None)
+        level = (p.level_dim * d + d * d) * (2 if self.target_in is not None else 1) + 6 * d * d
+        text = m * (p.text_dim * d + d * d)
+        attention = 4 * n * d * d + 2 * n * n * d  #     q k v out; scores and their sums
+        cross = 2 * n * d * d + 2 * m * d * d + 2 * n * m * d
+        block = attention + cross + 2 * n * d * p.mlp
+        ends = n * d * (p.channels + (p.out_channels or p.channels)) * p.patch**2
+        return 2.0 * (level + text + p.layers * block + ends)
 
 
 def _gather(table: Tensor, which: Tensor) -> Tensor:

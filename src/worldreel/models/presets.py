@@ -59,6 +59,18 @@ class TextPreset:
     max_words: int = 160
 
 
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a model likes to be sampled; `model.json` in its folder."""
+
+    name: str
+    steps: int = 20
+    guidance_scale: float = 4.0
+    flow_shift: float = 2.0
+    sampler: str = "euler"
+    context_level: float = 0.0
+
+
 Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset)
 
 
@@ -67,9 +79,11 @@ def build(kind: type[Preset], data: dict[str, Any]) -> Preset:
     fields = {f.name: f for f in dataclasses.fields(kind)}
     unknown = sorted(set(data) - set(fields))
     if unknown:
-        raise CheckpointError(f"unknown key {unknown[0]!r} for a {kind.__name__}: made by another "
-                              "version of worldreel? Known are " + ", ".join(fields))
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        raise CheckpointError(
+            f"unknown key {unknown[0]!r} for a {kind.__name__}: made by another "
+            "version of worldreel? Known are " + ", ".join(fields)
+        )
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
     try:
         return kind(**values)
     except TypeError as error:
@@ -89,7 +103,7 @@ MARBLE_DIT = DitPreset(
     channels=48, dim=192, heads=3, layers=6, mlp=768, text_dim=192, null_word=True, chunk=1
 )
 MARBLE_COMPRESSOR = CompressorPreset(
-    channels=48, coarse=256, fine=96, encoder_blocks=(2, 2), decoder_blocks=(3, 5)
+    channels=48, coarse=192, fine=96, encoder_blocks=(2, 2), decoder_blocks=(2, 5)
 )
 
 

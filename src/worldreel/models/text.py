@@ -43,8 +43,10 @@ class Lexicon:
         self.words = tuple(words)
         if len(set(self.words)) != len(self.words):
             raise ValueError("a word stands twice in the lexicon")
-        self._id = {w: i + 1 for i, w in enumerate(self.words)}
-        self._english = [w for w in self.words if w.isascii()]
+        self._id = {_plain(w): i + 1 for i, w in enumerate(self.words)}
+        if len(self._id) != len(self.words):
+            raise ValueError("two words of the lexicon differ in case or hyphens alone")
+        self._english = [w for w in self._id if w.isascii()]
         self._longest = max((len(w.split()) for w in self._english), default=1)
         self._longest_zh = max((len(w) for w in self.words if not w.isascii()), default=1)
 
@@ -56,7 +58,7 @@ class Lexicon:
         found: list[str] = []
         mapped: dict[str, str] = {}
         ignored: list[str] = []
-        pieces = _CHUNKS.findall(text.lower().replace("’", "'").replace("-", " "))
+        pieces = _CHUNKS.findall(_plain(text))
         at = 0
         while at < len(pieces):
             piece = pieces[at]
@@ -117,6 +119,11 @@ class Lexicon:
             if close:
                 return close[0]
         return None
+
+
+def _plain(text: str) -> str:
+    """Lower case, straight apostrophes, hyphens as spaces: "Mid-sized" is "mid sized"."""
+    return text.lower().replace("’", "'").replace("-", " ")
 
 
 class TextBlock(nn.Module):
@@ -204,9 +211,7 @@ class TextEncoder(nn.Module):
     def facts(self, states: Tensor) -> dict[str, str]:
         """The facts that states 1 M E hold, as the heads read them; unsaid slots are left out."""
         said = {}
-        for (name, values), logits in zip(
-            self.labels.items(), self.logits(states), strict=True
-        ):
+        for (name, values), logits in zip(self.labels.items(), self.logits(states), strict=True):
             choice = int(logits[0].argmax())
             if choice:
                 said[name] = values[choice]

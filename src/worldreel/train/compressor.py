@@ -9,8 +9,10 @@ latents smooth enough to diffuse (Kouzelis and others, 2502.09509).
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,10 +25,12 @@ from torch.nn import functional
 
 from worldreel import checkpoint, parallel
 from worldreel.data import clip as clips
+from worldreel.errors import MediaError
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.presets import CompressorPreset
-from worldreel.train import recipe
-from worldreel.train.log import Log
+from worldreel.parallel import Ranks
+from worldreel.train import recipe, run
+from worldreel.train.log import Log, plot
 from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
 
 
@@ -37,7 +41,7 @@ class Config:
     preset: CompressorPreset
     data: tuple[str, ...]
     steps: int = 3000
-    batch: int = 24  # crops of four or eight frames
+    batch: int = 24  # crops of eight frames, over all ranks
     crop: tuple[int, int] = (5, 5)
     lr: float = 2e-3
     adam_lr: float = 1e-3
@@ -48,6 +52,7 @@ class Config:
     equivariance: float = 0.25  # share of the steps
     ema: float = 0.998
     decay_share: float = 0.3
+    bf16: bool = True
     seed: int = 0
     save_every: float = 120.0  # seconds
 
@@ -63,15 +68,25 @@ class Crops:
             for frames, ids in clips.raw(folder):
                 self.videos.append(frames)
                 self.ids.append(ids)
+        height, width = (STRIDE * c for c in crop)
+        for f, h, w, _ in {video.shape for video in self.videos} or {(0, 0, 0, 0)}:
+            if h < height or w < width or 1 < f < 2 * FRAMES:
+                raise MediaError(
+                    f"{', '.join(folders)}: {f} frames of {w}x{h}, where crops take {2 * FRAMES} "
+                    f"(or a still) of {width}x{height}: render larger clips, or set a smaller crop"
+                )
 
-    def draw(self, n: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """Pixels n 3 8 H W in [-1, 1] and where subjects are, n 1 8 H W."""
+    def draw(
+        self, n: int, generator: Generator, mine: slice = slice(None)
+    ) -> tuple[Tensor, Tensor]:
+        """Pixels n 3 8 H W in [-1, 1] and where subjects are, n 1 8 H W; `mine`: some of them."""
         height, width = (STRIDE * c for c in self.crop)
         frames = 2 * FRAMES
+        picks = torch.randint(len(self.videos), (n,), generator=generator).tolist()[mine]
+        spots = torch.rand(n, 4, generator=generator).tolist()[mine]
+        n = len(picks)
         video = np.empty((n, frames, height, width, 3), dtype=np.uint8)
         ids = np.empty((n, frames, height, width), dtype=np.uint8)
-        picks = torch.randint(len(self.videos), (n,), generator=generator).tolist()
-        spots = torch.rand(n, 4, generator=generator).tolist()
         for i, (pick, (a, b, c, flip)) in enumerate(zip(picks, spots, strict=True)):
             v, m = self.videos[pick], self.ids[pick]
             if len(v) == 1:  # a picture is four equal frames, and the clip rests there
@@ -96,10 +111,16 @@ def charbonnier(x: Tensor) -> Tensor:
     return (x.square() + 1e-4).sqrt()
 
 
-def error(out: Tensor, video: Tensor, subject: Tensor, c: Config) -> Tensor:
-    """Pixels and gradients at two scales, subjects weighted: B 3 F H W twice, B 1 F H W."""
+def emphasis(subject: Tensor, c: Config, ranks: Ranks) -> Tensor:
+    """The weights of pixels, B 1 F H W, of mean 1 over the batch of all ranks."""
     weight = 1 + (c.subject - 1) * subject
-    weight = weight / weight.mean()
+    mean = weight.mean()
+    ranks.average([mean])
+    return weight / mean
+
+
+def error(out: Tensor, video: Tensor, weight: Tensor, c: Config) -> Tensor:
+    """Pixels and gradients at two scales, weighted: B 3 F H W twice, B 1 F H W."""
     total = (charbonnier(out - video) * weight).mean()
     for scale in (1, 2):
         a, b, m = (
@@ -118,10 +139,32 @@ def psnr(model: Compressor, video: Tensor, subject: Tensor) -> dict[str, float]:
         out = model.decode(model.encode(video)).clamp(-1, 1)
     square = ((out - video) / 2).square()
     hit = subject.expand_as(square) > 0
-    return {
-        "psnr": float(-10 * square.mean().log10()),
-        "psnr_subject": float(-10 * square[hit].mean().log10()),
-    }
+    measures = {"psnr": square.mean()}
+    if hit.any():
+        measures["psnr_subject"] = square[hit].mean()
+    return {name: float(-10 * error.log10()) for name, error in measures.items()}
+
+
+def loss(model: Compressor, data: Crops, c: Config, step: int, ranks: Ranks) -> Tensor:
+    """The loss of a step on this rank's share of its crops; all luck is of the seed and step."""
+    generator = Generator().manual_seed(c.seed * 1_000_003 + step)
+    mine = ranks.share_of(c.batch)
+    drawn = data.draw(c.batch, generator, mine)
+    video, subject = (t.to(ranks.device) for t in drawn)
+    equivariant = bool(torch.rand((), generator=generator) < c.equivariance)
+    mean = z = model.encode(video)
+    noise = torch.randn((c.batch, *z.shape[1:]), generator=generator)[mine]
+    z = z + c.noise * noise.to(z)
+    target = video
+    if equivariant:
+        high, wide = (n // 2 * 2 for n in z.shape[-2:])
+        z = functional.avg_pool3d(z[..., :high, :wide], (1, 2, 2))
+        high, wide = STRIDE * high, STRIDE * wide
+        target = functional.avg_pool3d(video[..., :high, :wide], (1, 2, 2))
+        subject = functional.avg_pool3d(subject[..., :high, :wide], (1, 2, 2))
+    result = model.decode(z)
+    weight = emphasis(subject, c, ranks)
+    return error(result, target, weight, c) + c.kl * 0.5 * mean.square().mean()
 
 
 def main(
@@ -134,83 +177,97 @@ def main(
 ) -> dict[str, Any]:
     """Train a recipe's compressor into `out`/final; returns the last measures."""
     c: Config = recipe.load(name, "compressor", overrides)
-    ranks = parallel.start()
-    out = Path(out)
+    with parallel.start() as ranks:
+        step, measures = _train(name, c, Path(out), resume, minutes, ranks)
+    return {"step": step, "of": c.steps, **measures, "out": str(out)}
+
+
+def _train(
+    name: str, c: Config, out: Path, resume: bool, minutes: float | None, ranks: Ranks
+) -> tuple[int, dict[str, float]]:
     data = Crops(c.data, c.crop)
-    generator = Generator().manual_seed(c.seed * 1000 + ranks.rank)
-    judge_video, judge_subject = data.draw(48, Generator().manual_seed(c.seed + 999_983))
     torch.manual_seed(c.seed)  # torch's default initialisation of convolutions
-    model = Compressor(c.preset, dtype=torch.bfloat16).to(ranks.device)
-    video, _ = data.draw(768, Generator().manual_seed(c.seed + 1))
-    model.fit(video)
+    model = Compressor(c.preset, dtype=torch.bfloat16 if c.bf16 else torch.float32)
+    model.to(ranks.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    held = run.resume(out, kind="compressor-run", ranks=ranks, fresh=not resume)
+    if held is None:
+        model.fit(data.draw(768, Generator().manual_seed(c.seed + 1))[0])
+        ranks.share(model.state_dict().values())
     opt = optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
     ema = Ema(model, c.ema)
     step = 0
-    state = checkpoint.latest(out) if resume else None
-    if state is not None:
-        held = checkpoint.load(state, kind="compressor-run")
+    if held is not None:
         checkpoint.apply(model, held.tensors)
         opt.load_state_dict(held.extra["optimizer"])
         ema.load_state_dict(held.extra["ema"])
-        generator.set_state(held.extra["generator"])
         step = held.extra["step"]
-    log = Log(out, total=c.steps, step=step) if ranks.first else None
-    model.to(memory_format=torch.channels_last)
+    if step >= c.steps and ranks.first:
+        print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
     started = saved = time.monotonic()
-    measures: dict[str, Any] = {}
-    while step < c.steps:
-        video, subject = (t.to(ranks.device) for t in data.draw(c.batch, generator))
-        u = torch.rand(2, generator=generator)
-        z = model.encode(video)
-        mean = z
-        z = z + c.noise * torch.randn(z.shape, generator=generator).to(z)
-        target = video
-        if u[0] < c.equivariance:
-            z = functional.avg_pool3d(z[..., : z.shape[-2] // 2 * 2, : z.shape[-1] // 2 * 2],
-                                      (1, 2, 2))
-            size = [2 * STRIDE * n for n in z.shape[-2:]]
-            target = functional.avg_pool3d(video[..., : size[0], : size[1]], (1, 2, 2))
-            subject = functional.avg_pool3d(subject[..., : size[0], : size[1]], (1, 2, 2))
-        result = model.decode(z)
-        loss = error(result, target, subject, c) + c.kl * 0.5 * mean.square().mean()
-        opt.zero_grad()
-        loss.backward()
-        ranks.average(p.grad for p in model.parameters() if p.grad is not None)
-        norm = clip_grad_norm(model, 1.0)
-        opt.step(wsd(step, warmup=50, total=c.steps, decay_share=c.decay_share, floor=0.02))
-        ema.update()
-        step += 1
-        late = minutes is not None and time.monotonic() - started > 60 * minutes
-        stop = ranks.agree(late)
-        if log is not None and (step % 20 == 0 or stop):
-            log.write(step, loss=loss.item(), norm=norm)
-        if ranks.first and (time.monotonic() - saved > c.save_every or step == c.steps or stop):
-            extra = {
-                "optimizer": opt.state_dict(),
-                "ema": ema.state_dict(),
-                "generator": generator.get_state(),
-                "step": step,
-            }
-            config = dataclasses.asdict(c.preset)
-            checkpoint.save_rolling(
-                out, step, kind="compressor-run", config=config, tensors=model.state_dict(),
-                extra=extra,
-            )  # fmt: skip
-            with ema.swapped():
-                measures = psnr(model, judge_video.to(ranks.device), judge_subject.to(ranks.device))
-                if step == c.steps or stop:
-                    checkpoint.save(
-                        out / "final", kind="compressor", config=config, storage="fp16",
-                        tensors=model.state_dict() | statistics(model, data, c.seed),
-                        provenance={"recipe": name, "steps": step, "batch": c.batch, **measures},
-                    )  # fmt: skip
-            assert log is not None
-            log.write(step, **measures)
-            saved = time.monotonic()
-        if stop:
-            break
-    ranks.close()
-    return {"step": step, **measures, "out": str(out)}
+    measures: dict[str, float] = {}
+    stop = False
+    with Log(out, total=c.steps, step=step) if ranks.first else nullcontext() as log:
+        while step < c.steps and not stop:
+            value = loss(model, data, c, step, ranks)
+            opt.zero_grad()
+            value.backward()
+            ranks.average(p.grad for p in model.parameters() if p.grad is not None)
+            norm = clip_grad_norm(model, 1.0)
+            opt.step(wsd(step, warmup=50, total=c.steps, decay_share=c.decay_share, floor=0.02))
+            ema.update()
+            step += 1
+            stop = ranks.agree(minutes is not None and time.monotonic() - started > 60 * minutes)
+            last = stop or step == c.steps
+            if step % 20 == 0 or last:
+                told = value.detach().clone()
+                ranks.average([told])
+                if log is not None:
+                    log.write(step, loss=told.item(), norm=norm)
+            if log is not None and (last or time.monotonic() - saved > c.save_every):
+                extra = {"optimizer": opt.state_dict(), "ema": ema.state_dict(), "step": step}
+                config = dataclasses.asdict(c.preset)
+                checkpoint.save_rolling(
+                    out, step, kind="compressor-run", config=config, tensors=model.state_dict(),
+                    extra=extra,
+                )  # fmt: skip
+                measures = _final(out, name, c, model, ema, data, step, log, ranks)
+                saved = time.monotonic()
+        if log is not None and run.stale(out, kind="compressor", step=step):
+            measures = _final(out, name, c, model, ema, data, step, log, ranks)
+    return step, measures
+
+
+def _final(
+    out: Path, name: str, c: Config, model: Compressor, ema: Ema, data: Crops, step: int, log: Log,
+    ranks: Ranks,
+) -> dict[str, float]:  # fmt: skip
+    """Write the average with what its latents have per channel; its measures."""
+    judge = data.draw(48, Generator().manual_seed(c.seed + 999_983))
+    count = 256 if step == c.steps else 64  # a glance is enough for what is trained further
+    with ema.swapped():
+        measures = psnr(model, *(t.to(ranks.device) for t in judge))
+        told = run.provenance(
+            name, log, ranks, steps=step, clips=step * c.batch, flops=step * flops(c), seed=c.seed,
+            **measures,
+        )  # fmt: skip
+        checkpoint.save(
+            out / "final", kind="compressor", config=dataclasses.asdict(c.preset), storage="fp16",
+            tensors=model.state_dict() | statistics(model, data, c.seed, count), provenance=told,
+        )  # fmt: skip
+    log.write(step, **measures)
+    plot(out)
+    return measures
+
+
+def flops(c: Config) -> float:
+    """Floating-point operations of a step, by formula: three times a forward pass."""
+    p = c.preset
+    fine = 16 * (18 * p.fine**2 * p.encoder_blocks[0] + 9 * 192 * p.fine)
+    coarse = 18 * p.coarse**2 * p.encoder_blocks[1] + p.coarse * (16 * p.fine + p.channels)
+    cell = FRAMES * STRIDE * STRIDE
+    encode = 2 * (fine + coarse + 3 * cell * p.channels)  # of a latent, from its pixels
+    decode = Compressor(p).flops_per_pixel() * cell * (1 - 0.75 * c.equivariance)
+    return 3.0 * c.batch * 2 * c.crop[0] * c.crop[1] * (encode + decode)
 
 
 def _hidden(name: str, module: torch.nn.Module) -> bool:
@@ -220,8 +277,8 @@ def _hidden(name: str, module: torch.nn.Module) -> bool:
 
 
 @torch.no_grad()
-def statistics(model: Compressor, data: Crops, seed: int) -> dict[str, Tensor]:
+def statistics(model: Compressor, data: Crops, seed: int, count: int) -> dict[str, Tensor]:
     """What latents have per channel, to be divided out: the buffers `shift` and `spread`."""
-    video, _ = data.draw(256, Generator().manual_seed(seed + 2))
+    video, _ = data.draw(count, Generator().manual_seed(seed + 2))
     z = torch.cat([model.encode(v.to(model.mean.device)) for v in video.split(16)])
     return {"shift": z.mean(dim=(0, 2, 3, 4)), "spread": z.std(dim=(0, 2, 3, 4))}

@@ -12,9 +12,13 @@ a resumed run goes on bit for bit, and several ranks take the steps that one wou
 from __future__ import annotations
 
 import dataclasses
+import math
+import os
 import shutil
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,17 +28,16 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from worldreel import canvas, checkpoint, flow, parallel, tokens
-from worldreel.canvas import TASKS
+from worldreel.canvas import TASKS, Canvas
+from worldreel.data import clip as clips
 from worldreel.data.clip import DENSE
-from worldreel.data.loader import Batch, Bucket, Loader
+from worldreel.data.loader import Batch, Bucket, Loader, turns
 from worldreel.errors import RequestError
-from worldreel.models import presets
 from worldreel.models.dit import DiT
-from worldreel.models.presets import DitPreset, TextPreset
-from worldreel.models.text import Lexicon, TextEncoder
+from worldreel.models.presets import DitPreset
 from worldreel.parallel import Ranks
-from worldreel.train import recipe
-from worldreel.train.log import Log
+from worldreel.train import recipe, run
+from worldreel.train.log import Log, plot
 from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
 
 SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest are measures
@@ -74,28 +77,19 @@ class Config:
     save_every: float = 180.0  # seconds
 
 
-def load_text(folder: str | Path) -> TextEncoder:
-    """A trained text encoder, frozen."""
-    held = checkpoint.load(folder, kind="text")
-    preset = presets.build(TextPreset, held.config["preset"])
-    labels = {k: tuple(v) for k, v in held.config["labels"].items()}
-    model = TextEncoder(preset, Lexicon(held.config["lexicon"]), labels)
-    checkpoint.apply(model, held.tensors)
-    return model.requires_grad_(False).eval()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """What is random in one step, for the whole batch; `mine` cuts a rank's share."""
+    """What is random in one step, for this rank's clips: a function of the seed and the step."""
 
     noise: Tensor  #    B C T H W
     sigma: Tensor  #    B 1
     context: Tensor  #  B 1
     silent: Tensor  #   B, True where the words are dropped
+    freedom: Tensor  #  B 1 T H W, a canvas's: what is kept, and how free the rest is
 
 
-def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> tuple[Draw, Generator]:
-    """The step's randomness for this rank's clips, and a generator for the canvas (shared)."""
+def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
+    """The step's randomness for this rank's B C T H W; drawn for the whole batch, then cut."""
     generator = Generator().manual_seed(c.seed * 1_000_003 + step)
     total = shape[0] * ranks.size
     noise = torch.randn((total, *shape[1:]), generator=generator)
@@ -103,10 +97,12 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> tuple[Dr
     u = torch.rand(3, total, generator=generator)
     context = (torch.where(u[0] < 0.5, 0.0, c.context_level * u[1]))[:, None]
     silent = u[2] < c.dropout
-    mine = slice(ranks.rank * shape[0], (ranks.rank + 1) * shape[0])
-    values = (noise, sigma, context, silent)
-    n, s, k, q = (v[mine].to(ranks.device) for v in values)
-    return Draw(noise=n, sigma=s, context=k, silent=q), generator
+    nothing = torch.zeros(total, 1, *shape[2:])
+    board = canvas.random(nothing, generator=generator, tasks=c.tasks, soft=c.soft)
+    mine = ranks.share_of(total)
+    values = (noise, sigma, context, silent, board.freedom)
+    n, s, k, q, f = (v[mine].to(ranks.device) for v in values)
+    return Draw(noise=n, sigma=s, context=k, silent=q, freedom=f)
 
 
 class Truth(nn.Module):
@@ -132,20 +128,19 @@ class Truth(nn.Module):
 
 
 def losses(
-    model: DiT, truth: Truth | None, text: TextEncoder, batch: Batch, c: Config, step: int,
-    ranks: Ranks,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
+    learner: Learner, batch: Batch, c: Config, step: int, ranks: Ranks
+) -> tuple[Tensor, Tensor]:
     """The flow loss of a batch and the loss of what the middle block must know."""
+    model, truth, text = learner.model, learner.truth, learner.text
     clean = batch.latents.to(ranks.device)
-    b = clean.shape[0]
-    d, generator = draw(tuple(clean.shape), c, step, ranks)
-    board = canvas.random(clean, generator=generator, tasks=c.tasks, soft=c.soft)
+    d = draw(tuple(clean.shape), c, step, ranks)
+    board = Canvas(known=clean, freedom=d.freedom)
     box = tokens.bag(board, patch=c.preset.patch, chunk=c.preset.chunk)
     with torch.no_grad():
         ids, _ = text.tokens(batch.captions)
         states = text(ids)  #                                                B M E
-    mask = ~d.silent[:, None].expand(b, states.shape[1])
-    words = model.read([(None, states, mask)], b)
+    mask = ~d.silent[:, None].expand(states.shape[:2])
+    words = model.read([(None, states, mask)], len(states))
     context = tokens.remember(model, board, box, context_level=d.context, noise=d.noise)
     if truth is not None:
         truth.seen.clear()  # what is kept is not scored
@@ -160,12 +155,49 @@ def losses(
 
 def compile_blocks(model: DiT) -> bool:
     """Compile each block where there is a compiler; False, and eager, where there is none."""
-    if model.head.weight.device.type == "cpu" and not (shutil.which("g++") or shutil.which("c++")):
-        return False
+    if model.head.weight.device.type == "cpu":
+        usual = "clang++" if sys.platform == "darwin" else "g++"
+        if not shutil.which(os.environ.get("CXX", usual)):
+            return False
     torch._dynamo.config.recompile_limit = 64  # a graph per shape and canvas
     for block in model.blocks:
         block.forward = torch.compile(block.forward, dynamic=False)
     return True
+
+
+class Learner:
+    """All that a step changes: weights, the head that is thrown away, optimiser, average.
+
+    Beside them the frozen text encoder.
+    """
+
+    def __init__(self, c: Config, ranks: Ranks) -> None:
+        if c.dense and c.preset.patch != 1:
+            raise RequestError(
+                "the renderer's truth is of single latents: set dense=0.0 or patch=1"
+            )
+        self.text = checkpoint.load_text(c.text).to(ranks.device)
+        dtype = torch.bfloat16 if c.bf16 else torch.float32
+        self.model = DiT(c.preset, dtype=dtype).init(Generator().manual_seed(c.seed))
+        if c.start:
+            checkpoint.apply(self.model, checkpoint.load(c.start, kind="dit").tensors)
+        torch.manual_seed(c.seed)  # torch's default initialisation of the head
+        self.truth = Truth(self.model) if c.dense else None
+        parts = {"model": self.model} | ({"truth": self.truth} if self.truth is not None else {})
+        self.both = nn.ModuleDict(parts).to(ranks.device)
+        ranks.share(self.both.parameters())
+        self.opt = optimizer(self.both, lr=c.lr, adam_lr=c.adam_lr, weight_decay=c.weight_decay)
+        self.ema = Ema(self.model, c.ema)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors = {k: v.clone() for k, v in self.both.state_dict().items()}
+        return tensors, {"optimizer": self.opt.state_dict(), "ema": self.ema.state_dict()}
+
+    def load(self, held: checkpoint.Loaded) -> None:
+        """Inverse of `state`."""
+        checkpoint.apply(self.both, held.tensors)
+        self.opt.load_state_dict(held.extra["optimizer"])
+        self.ema.load_state_dict(held.extra["ema"])
 
 
 def main(
@@ -182,91 +214,112 @@ def main(
     the very next step.
     """
     c: Config = recipe.load(name, "dit", overrides)
-    ranks = parallel.start()
-    out = Path(out)
-    text = load_text(c.text).to(ranks.device)
-    generator = Generator().manual_seed(c.seed)
-    dtype = torch.bfloat16 if c.bf16 else torch.float32
-    model = DiT(c.preset, dtype=dtype).init(generator)
-    if c.start:
-        checkpoint.apply(model, checkpoint.load(c.start, kind="dit").tensors)
-    model.to(ranks.device)
-    torch.manual_seed(c.seed)  # torch's default initialisation of the head
-    truth = Truth(model).to(ranks.device) if c.dense else None
-    both = nn.ModuleDict({"model": model} | ({"truth": truth} if truth is not None else {}))
-    opt = optimizer(both, lr=c.lr, adam_lr=c.adam_lr, weight_decay=c.weight_decay)
-    ema = Ema(model, c.ema)
+    with parallel.start() as ranks:
+        step = _train(name, c, Path(out), resume, minutes, ranks)
+    return {"step": step, "of": sum(p.steps for p in c.phases), "out": str(out)}
+
+
+def _train(
+    name: str, c: Config, out: Path, resume: bool, minutes: float | None, ranks: Ranks
+) -> int:
     total = sum(p.steps for p in c.phases)
-    step, loader_state = 0, None
-    state = checkpoint.latest(out) if resume else None
-    if state is not None:
-        held = checkpoint.load(state, kind="dit-run")
-        checkpoint.apply(both, held.tensors)
-        opt.load_state_dict(held.extra["optimizer"])
-        ema.load_state_dict(held.extra["ema"])
-        step, loader_state = held.extra["step"], held.extra["loader"]
+    learner = Learner(c, ranks)
+    step, where = 0, None
+    held = run.resume(out, kind="dit-run", ranks=ranks, fresh=not resume)
+    if held is not None:
+        learner.load(held)
+        step, where = held.extra["step"], held.extra["loader"]
+    notice = ""
     if step >= total:
-        raise RequestError(f"{out} has done all {total} steps: give the recipe more, or --fresh")
-    if c.compile and not compile_blocks(model) and ranks.first:
-        print("no C++ compiler found: training runs eagerly, about 2.5 times slower")
-    log = Log(out, total=total, step=step) if ranks.first else None
+        notice = f"{out} has done all its {total} steps"
+    elif c.compile and not compile_blocks(learner.model):
+        notice = "no C++ compiler found: training runs eagerly, and slower"
+    if notice and ranks.first:
+        print(notice, file=sys.stderr)
     started = saved = time.monotonic()
     begun = 0
     stop = False
-    for number, phase in enumerate(c.phases):
-        begun += phase.steps
-        if step >= begun or stop:
-            continue
-        loader = Loader(phase.buckets, seed=c.seed + number, rank=ranks.rank, world=ranks.size)
-        if loader_state is not None:
-            loader.load_state_dict(loader_state)
-            loader_state = None
-        while step < begun and not stop:
-            batch = next(loader)
-            flow_loss, dense_loss = losses(model, truth, text, batch, c, step, ranks)
-            opt.zero_grad()
-            (flow_loss + c.dense * dense_loss).backward()
-            ranks.average(p.grad for p in both.parameters() if p.grad is not None)
-            norm = clip_grad_norm(both, 1.0)
-            opt.step(wsd(step, warmup=c.warmup, total=total, decay_share=c.decay_share))
-            ema.update()
-            step += 1
-            late = minutes is not None and time.monotonic() - started > 60 * minutes
-            stop = ranks.agree(late)
-            if log is not None and (step % 10 == 0 or stop or step == total):
-                log.write(
-                    step, loss=flow_loss.item(), dense=dense_loss.item(), norm=norm,
-                    bucket=batch.bucket, phase=number,
-                )  # fmt: skip
-            due = time.monotonic() - saved > c.save_every or stop or step == total
-            if ranks.first and due:
-                # at a phase's end the next one starts its own loader
-                where = None if step == begun else loader.state_dict()
-                _save(out, name, c, model, both, opt, ema, step, where)
-                saved = time.monotonic()
-    if log is not None:
-        log.close()
-    ranks.close()
-    return {"step": step, "of": total, "out": str(out)}
+    # only the first rank writes
+    with Log(out, total=total, step=step) if ranks.first else nullcontext() as log:
+        for number, phase in enumerate(c.phases):
+            begun += phase.steps
+            if step >= begun or stop:
+                continue
+            seed = c.seed + number
+            loader = Loader(phase.buckets, seed=seed, rank=ranks.rank, world=ranks.size)
+            if where is not None:
+                loader.load_state_dict(where)
+                where = None
+            while step < begun and not stop:
+                batch = next(loader)
+                flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
+                learner.opt.zero_grad()
+                (flow_loss + c.dense * dense_loss).backward()
+                grads = (p.grad for p in learner.both.parameters() if p.grad is not None)
+                ranks.average(grads)
+                norm = clip_grad_norm(learner.both, 1.0)
+                learner.opt.step(wsd(step, warmup=c.warmup, total=total, decay_share=c.decay_share))
+                learner.ema.update()
+                step += 1
+                late = minutes is not None and time.monotonic() - started > 60 * minutes
+                stop = ranks.agree(late)
+                if step % 10 == 0 or stop or step == total:
+                    told = torch.stack([flow_loss.detach(), dense_loss.detach()])
+                    ranks.average([told])
+                    if log is not None:
+                        measures = {"loss": told[0].item(), "dense": told[1].item(), "norm": norm}
+                        log.write(step, **measures, bucket=batch.bucket, phase=number)
+                due = time.monotonic() - saved > c.save_every or stop or step == total
+                if log is not None and due:
+                    # at a phase's end the next one starts its own loader
+                    at = None if step == begun else loader.state_dict()
+                    _save(out, c, learner, step, at)
+                    _final(out, name, c, learner, step, log, ranks)
+                    saved = time.monotonic()
+        if log is not None and run.stale(out, kind="dit", step=step):
+            _final(out, name, c, learner, step, log, ranks)
+    return step
 
 
-def _save(
-    out: Path, name: str, c: Config, model: DiT, both: nn.Module, opt: Any, ema: Ema, step: int,
-    loader: dict[str, Any] | None,
-) -> None:  # fmt: skip
+def _save(out: Path, c: Config, learner: Learner, step: int, loader: Any) -> None:
+    tensors, extra = learner.state()
     config = dataclasses.asdict(c.preset)
-    extra = {
-        "optimizer": opt.state_dict(),
-        "ema": ema.state_dict(),
-        "step": step,
-        "loader": loader,
-    }
-    tensors = {k: v.clone() for k, v in both.state_dict().items()}
-    checkpoint.save_rolling(
-        out, step, kind="dit-run", config=config, tensors=tensors, extra=extra
-    )
-    with ema.swapped():
+    extra |= {"step": step, "loader": loader}
+    checkpoint.save_rolling(out, step, kind="dit-run", config=config, tensors=tensors, extra=extra)
+
+
+def _final(
+    out: Path, name: str, c: Config, learner: Learner, step: int, log: Log, ranks: Ranks
+) -> None:
+    spent = cost(c, learner, step)
+    told = run.provenance(name, log, ranks, steps=step, seed=c.seed, **spent)
+    config = dataclasses.asdict(c.preset)
+    with learner.ema.swapped():
         checkpoint.save(
-            out / "final", kind="dit", config=config, tensors=model.state_dict(), storage="fp16",
-            provenance={"recipe": name, "steps": step, "seed": c.seed},
+            out / "final", kind="dit", config=config, tensors=learner.model.state_dict(),
+            storage="fp16", provenance=told,
         )  # fmt: skip
+    plot(out, names=("loss", "dense", "norm"))
+
+
+def cost(c: Config, learner: Learner, step: int) -> dict[str, Any]:
+    """Clips seen and floating-point operations spent in a recipe's first steps, by formula.
+
+    A backward pass counts twice a forward one, and every token as a painted one. NaN where a
+    bucket of an earlier phase is gone.
+    """
+    seen, flops = 0, 0.0
+    words = learner.text.preset.slots
+    for phase in c.phases:
+        steps = min(step, phase.steps)
+        step -= steps
+        for bucket, drawn in zip(phase.buckets, turns(phase.buckets, steps), strict=True):
+            shards = clips.shards(bucket.path) if drawn else []
+            seen += drawn * bucket.batch
+            if shards:
+                shape = clips.get(shards[0])[0]["latents"].shape  #     n C T h w
+                count = shape[2] * shape[3] * shape[4] // c.preset.patch**2
+                flops += 3.0 * drawn * bucket.batch * learner.model.flops(count, words)
+            elif drawn:
+                flops = math.nan
+    return {"clips": seen, "flops": flops}

@@ -19,23 +19,29 @@ class Log:
     """Appends measures to `metrics.jsonl` in a run's folder and tells how far the run is.
 
     step: where the run resumes; lines of later steps, which it will write again, are dropped.
+    Seconds count the whole run, those before it was stopped too.
     """
 
     def __init__(self, run_dir: str | Path, *, total: int, step: int = 0) -> None:
         self.run_dir, self.total = Path(run_dir), total
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.file = self.run_dir / "metrics.jsonl"
-        _truncate(self.file, step)
+        self.before = _truncate(self.file, step)
         self.stream = self.file.open("a", encoding="utf-8")
         self.began, self.first, self.told = time.monotonic(), step, 0.0
         self.shown: dict[str, float] = {}
         self.bar = _bar(self.run_dir.name, total, step)
 
+    @property
+    def seconds(self) -> float:
+        """How long the run has taken until now, without its pauses and the steps it lost."""
+        return self.before + time.monotonic() - self.began
+
     def write(self, step: int, **measures: float) -> None:
         """Note measures at a step (steps count from 1) and show progress."""
         values = {name: float(value) for name, value in measures.items()}
         finite = {name: v if math.isfinite(v) else None for name, v in values.items()}
-        seconds = round(time.monotonic() - self.began, 2)
+        seconds = round(self.seconds, 2)
         self.stream.write(json.dumps({"step": step, "seconds": seconds, **finite}) + "\n")
         self.stream.flush()
         self.shown |= values
@@ -171,13 +177,15 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round((first + i) * step, 12) for i in range(count)]
 
 
-def _truncate(file: Path, step: int) -> None:
+def _truncate(file: Path, step: int) -> float:
+    """Drop the lines of later steps; the seconds of the last that is left."""
     if not file.exists():
-        return
+        return 0.0
     kept = [line for line in read(file.parent) if line["step"] <= step]
     fresh = file.with_name(f".{file.name}.tmp-{os.getpid()}")
     fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
     os.replace(fresh, file)
+    return float(kept[-1]["seconds"]) if kept else 0.0
 
 
 def _bar(name: str, total: int, step: int) -> Any:

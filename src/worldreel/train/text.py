@@ -8,8 +8,10 @@ state the same fact (or both leave it unsaid), their slots must be equal.
 from __future__ import annotations
 
 import dataclasses
+import sys
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,9 @@ from torch.nn import functional
 from worldreel import checkpoint, parallel
 from worldreel.models.presets import TextPreset
 from worldreel.models.text import Lexicon, TextEncoder
-from worldreel.train import recipe
-from worldreel.train.log import Log
+from worldreel.parallel import Ranks
+from worldreel.train import recipe, run
+from worldreel.train.log import Log, plot
 from worldreel.train.optim import clip_grad_norm, optimizer, wsd
 from worldreel.world import describe
 from worldreel.world.act import reflect, stage_scene
@@ -32,13 +35,17 @@ from worldreel.world.scene import Take
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """scenes: how many takes are described; agreement: weight of equal slots across languages."""
+    """scenes: how many takes are described; agreement: weight of equal slots across languages.
+
+    judged: how many held-out takes measure it, from seed 100,000 up.
+    """
 
     preset: TextPreset
     first_seed: int
     scenes: int = 3000
+    judged: int = 300
     steps: int = 1500
-    batch: int = 48  # scenes a step, each in both languages
+    batch: int = 48  # scenes a step over all ranks, each in both languages
     lr: float = 2e-3
     agreement: float = 1.0
     dropout: float = 0.05  # share of words hidden, so that foreign words do no harm
@@ -81,6 +88,37 @@ def measure(model: TextEncoder, takes: list[Take], seed: int) -> dict[str, float
     }
 
 
+def draw(
+    model: TextEncoder, takes: list[Take], c: Config, step: int, mine: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """A step's captions as ids 2n L, some words hidden, and what each states, 2n M.
+
+    A function of the seed and the step alone, for the whole batch; `mine` cuts a rank's scenes.
+    """
+    rng = np.random.default_rng([c.seed, step, 0])
+    picks = rng.integers(len(takes), size=c.batch).tolist()
+    texts, said = pairs(takes, picks, rng)
+    ids = model.tokens(texts)[0].cpu()
+    ids = torch.where(torch.from_numpy(rng.random(ids.shape) < c.dropout), 0, ids)
+    ids, said = (torch.cat([half[mine] for half in t.chunk(2)]) for t in (ids, said))
+    return ids, said
+
+
+def losses(model: TextEncoder, ids: Tensor, said: Tensor, ranks: Ranks) -> tuple[Tensor, Tensor]:
+    """How wrongly facts are read, summed over slots, and how far the two languages are apart."""
+    states = model(ids)
+    read = sum(
+        (functional.cross_entropy(x, said[:, i]) for i, x in enumerate(model.logits(states))),
+        start=states.new_zeros(()),
+    )
+    en, zh = states.chunk(2)
+    same = torch.eq(*said.chunk(2)).float()  #                            n M
+    count = same.sum()
+    ranks.average([count])
+    gap = ((en - zh).square().mean(-1) * same).sum() / count.clamp(min=1)
+    return read, gap
+
+
 def main(
     name: str,
     *,
@@ -91,71 +129,100 @@ def main(
 ) -> dict[str, Any]:
     """Train a recipe's text encoder into `out`/final; returns its measures on held-out pairs."""
     c: Config = recipe.load(name, "text", overrides)
-    ranks = parallel.start()
-    out = Path(out)
-    takes = [stage_scene(c.first_seed + i) for i in range(c.scenes)]
-    takes += [reflect(t) for t in takes]
-    judged = [stage_scene(i, split="held_out") for i in range(100_000, 100_300)]
-    words = lexicon()
+    with parallel.start() as ranks:
+        step, measures = _train(name, c, Path(out), resume, minutes, ranks)
+    return {"step": step, "of": c.steps, **measures, "out": str(out)}
+
+
+def _train(
+    name: str, c: Config, out: Path, resume: bool, minutes: float | None, ranks: Ranks
+) -> tuple[int, dict[str, float]]:
     labels = {slot: tuple(values) for slot, values in describe.LABELS.items()}
-    model = TextEncoder(c.preset, words, labels).init(Generator().manual_seed(c.seed))
+    model = TextEncoder(c.preset, lexicon(), labels).init(Generator().manual_seed(c.seed))
     model.to(ranks.device)
+    ranks.share(model.parameters())
     opt = optimizer(model, lr=c.lr, adam_lr=c.lr)
     step = 0
-    state = checkpoint.latest(out) if resume else None
-    if state is not None:
-        held = checkpoint.load(state, kind="text-run")
+    held = run.resume(out, kind="text-run", ranks=ranks, fresh=not resume)
+    if held is not None:
         checkpoint.apply(model, held.tensors)
         opt.load_state_dict(held.extra["optimizer"])
         step = held.extra["step"]
-    log = Log(out, total=c.steps, step=step) if ranks.first else None
-    config = {
-        "preset": dataclasses.asdict(c.preset),
-        "lexicon": list(words.words),
-        "labels": {k: list(v) for k, v in labels.items()},
-    }
+    if step >= c.steps and ranks.first:
+        print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
+    if step >= c.steps and not run.stale(out, kind="text", step=step):
+        return step, {}
+    takes = [stage_scene(c.first_seed + i) for i in range(c.scenes)]
+    takes += [reflect(t) for t in takes]
+    number = c.judged if ranks.first else 0
+    judged = [stage_scene(100_000 + i, split="held_out") for i in range(number)]
+    mine = ranks.share_of(c.batch)
     started = saved = time.monotonic()
-    while step < c.steps:
-        # a step's randomness is a function of its number: resuming needs no saved generator
-        rng = np.random.default_rng([c.seed, step, ranks.rank])
-        picks = rng.integers(len(takes), size=c.batch // ranks.size).tolist()
-        texts, said = pairs(takes, picks, rng)
-        ids, _ = model.tokens(texts)
-        ids = torch.where(torch.from_numpy(rng.random(ids.shape) < c.dropout), 0, ids)
-        states = model(ids.to(ranks.device))
-        said = said.to(ranks.device)
-        loss = sum(
-            (functional.cross_entropy(x, said[:, i]) for i, x in enumerate(model.logits(states))),
-            start=states.new_zeros(()),
-        )
-        en, zh = states.chunk(2)
-        same = (said[: len(picks)] == said[len(picks) :]).float()  #          n M
-        gap = ((en - zh).square().mean(-1) * same).sum() / same.sum().clamp(min=1)
-        total = loss + c.agreement * gap
-        opt.zero_grad()
-        total.backward()
-        ranks.average(p.grad for p in model.parameters() if p.grad is not None)
-        norm = clip_grad_norm(model, 1.0)
-        opt.step(wsd(step, warmup=50, total=c.steps, decay_share=0.4, floor=0.02))
-        step += 1
-        stop = ranks.agree(minutes is not None and time.monotonic() - started > 60 * minutes)
-        last = stop or step == c.steps
-        if log is not None and (step % 20 == 0 or last):
-            log.write(step, loss=loss.item(), agreement=gap.item(), norm=norm)
-        if ranks.first and (last or time.monotonic() - saved > c.save_every):
-            checkpoint.save_rolling(
-                out, step, kind="text-run", config=config, tensors=model.state_dict(),
-                extra={"optimizer": opt.state_dict(), "step": step},
-            )  # fmt: skip
-            saved = time.monotonic()
-        if last:
-            break
+    measures: dict[str, float] = {}
+    stop = False
+    with Log(out, total=c.steps, step=step) if ranks.first else nullcontext() as log:
+        while step < c.steps and not stop:
+            ids, said = (t.to(ranks.device) for t in draw(model, takes, c, step, mine))
+            loss, gap = losses(model, ids, said, ranks)
+            opt.zero_grad()
+            (loss + c.agreement * gap).backward()
+            ranks.average(p.grad for p in model.parameters() if p.grad is not None)
+            norm = clip_grad_norm(model, 1.0)
+            opt.step(wsd(step, warmup=50, total=c.steps, decay_share=0.4, floor=0.02))
+            step += 1
+            stop = ranks.agree(minutes is not None and time.monotonic() - started > 60 * minutes)
+            last = stop or step == c.steps
+            if step % 20 == 0 or last:
+                told = torch.stack([loss.detach(), gap.detach()])
+                ranks.average([told])
+                if log is not None:
+                    log.write(step, loss=told[0].item(), agreement=told[1].item(), norm=norm)
+            if log is not None and (last or time.monotonic() - saved > c.save_every):
+                checkpoint.save_rolling(
+                    out, step, kind="text-run", config=_config(model), tensors=model.state_dict(),
+                    extra={"optimizer": opt.state_dict(), "step": step},
+                )  # fmt: skip
+                measures = _final(out, name, c, model, takes, judged, step, log, ranks)
+                saved = time.monotonic()
+        if log is not None and run.stale(out, kind="text", step=step):
+            measures = _final(out, name, c, model, takes, judged, step, log, ranks)
+    return step, measures
+
+
+def _config(model: TextEncoder) -> dict[str, Any]:
+    return {
+        "preset": dataclasses.asdict(model.preset),
+        "lexicon": list(model.lexicon.words),
+        "labels": {k: list(v) for k, v in model.labels.items()},
+    }
+
+
+def _final(
+    out: Path, name: str, c: Config, model: TextEncoder, takes: list[Take], judged: list[Take],
+    step: int, log: Log, ranks: Ranks,
+) -> dict[str, float]:  # fmt: skip
+    """Write the encoder with its measures on held-out pairs, which are returned."""
     measures = measure(model, judged, c.seed)
-    if log is not None:
-        log.write(step, **measures)
-        checkpoint.save(
-            out / "final", kind="text", config=config, storage="fp16", tensors=model.state_dict(),
-            provenance={"recipe": name, "steps": step, "batch": c.batch, **measures},
-        )  # fmt: skip
-    ranks.close()
-    return {"step": step, **measures, "out": str(out)}
+    told = run.provenance(
+        name, log, ranks, steps=step, clips=step * c.batch, flops=step * flops(model, takes, c),
+        seed=c.seed, **measures,
+    )  # fmt: skip
+    checkpoint.save(
+        out / "final", kind="text", config=_config(model), storage="fp16",
+        tensors=model.state_dict(), provenance=told,
+    )  # fmt: skip
+    log.write(step, **measures)
+    plot(out)
+    return measures
+
+
+def flops(model: TextEncoder, takes: list[Take], c: Config) -> float:
+    """Floating-point operations of a step, by formula: three times a forward pass.
+
+    Captions are taken to be as long as the first step's.
+    """
+    p = model.preset
+    n = p.slots + draw(model, takes, c, 0)[0].shape[1]
+    block = 12 * n * p.dim**2 + 2 * n * n * p.dim
+    heads = p.out_dim * sum(len(values) for values in model.labels.values())
+    return 3.0 * 2 * c.batch * 2 * (p.layers * block + p.slots * p.dim * p.out_dim + heads)

@@ -1,20 +1,16 @@
 """Draws a take: a batched ray-caster in plain torch, the same code on CPU and GPU.
 
-Every pixel is one ray (or several, where `samples` asks for smooth edges): the nearest solid, or
-the setting behind, lit by one sun with soft shadows and by the sky, with one reflection. Each
-step is a function of planes (B frames, P rays) that is compiled once and serves any number of
-solids; takes of one setting share their batches.
+Every pixel is one ray, or several at edges where `samples` asks for it: the nearest solid
+(`solids`) or the setting behind (`settings`), lit by one sun with soft shadows and by the sky
+(`lights`), with one reflection (`tracing`). Takes of one setting share their batches.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import logging
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,30 +18,12 @@ from einops import rearrange
 from torch import Tensor
 
 from worldreel.errors import RequestError, SceneError
-from worldreel.world import settings, solids
+from worldreel.world import tracing
 from worldreel.world.scene import Take
-from worldreel.world.settings import SETTINGS, SKY, Air, Setting, Surface
-from worldreel.world.solids import Hit
-from worldreel.world.vector import (
-    Plane,
-    Vec,
-    add,
-    along,
-    blend,
-    dot,
-    ramp,
-    reflect,
-    scale,
-    select,
-    times,
-    unit,
-)
-
-log = logging.getLogger(__name__)
+from worldreel.world.settings import SETTINGS, SKY, Setting
+from worldreel.world.tracing import Numbers, trace
 
 MAX_SIDE = 4096  # pixels
-_CHUNK = {"cpu": 1 << 17, "cuda": 1 << 22}  # rays at once
-_LANES = 64  # ray counts are multiples of it, so that each ray meets the same vector code
 _EDGE = 0.055  # a step in 0..1 between neighbours that is worth more samples
 
 
@@ -86,15 +64,14 @@ def render(
     batch = [takes] if one else list(takes)
     device = torch.device(device)
     if compiled is None:
-        compiled = _can_compile(device.type)
-    steps = _steps(compiled)
+        compiled = tracing.can_compile(device.type)
 
     made: list[Render | None] = [None] * len(batch)
     with torch.inference_mode():
         for name in dict.fromkeys(take.scene.setting for take in batch):
             places = [i for i, take in enumerate(batch) if take.scene.setting == name]
             group = [_unmirrored(batch[i]) for i in places]
-            drawn = _draw(group, (width, height), samples, truth, device, steps)
+            drawn = _draw(group, (width, height), samples, truth, device, compiled)
             for i, result in zip(places, drawn, strict=True):
                 made[i] = _mirrored(result) if batch[i].scene.mirrored else result
     return made[0] if one else made  # type: ignore[return-value]
@@ -142,212 +119,13 @@ def _mirrored(made: Render) -> Render:
     return Render(**changes)
 
 
-# --- compiling ---------------------------------------------------------------------------------
-
-
-@functools.cache
-def _can_compile(device: str) -> bool:
-    if device == "cpu":
-        found = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
-        missing = "a C++ compiler"
-    else:
-        found = torch.utils._triton.has_triton()
-        missing = "Triton"
-    if not found:
-        log.warning("drawing without %s: the same pictures, several times slower", missing)
-    return bool(found)
-
-
-@functools.cache
-def _steps(compiled: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a step as it is, or compiled: once per step, for any number of frames and rays."""
-    if not compiled:
-        return lambda step: step
-
-    @functools.cache
-    def compile_step(step: Callable[..., Any]) -> Callable[..., Any]:
-        return torch.compile(step, dynamic=True, fullgraph=True)
-
-    return compile_step
-
-
-# --- the steps, functions of (B, P) planes -----------------------------------------------------
-
-
-class _Face(NamedTuple):
-    """What a ray meets first, thing or setting, all (B, P)."""
-
-    t: Tensor
-    point: Vec
-    normal: Vec  # unit
-    thing: Tensor  # bool
-    mirror: Vec  # unit, the ray after a reflection
-
-
-def _cast(camera: Tensor, u: Tensor, v: Tensor) -> Vec:
-    """Unit directions through picture points from -1 to 1. camera: (CAMERA, B, 1)."""
-    n = camera.unbind(0)
-    right, up, forward = n[3:6], n[6:9], n[9:12]
-    return unit(add(add(scale(right, u * n[12]), scale(up, v * n[13])), forward))
-
-
-def _meet(hit: Hit, back: Surface, origin: Vec, direction: Vec) -> _Face:
-    thing = hit.t < back.t
-    t = torch.minimum(hit.t, back.t)
-    normal = unit(select(thing, hit.normal, back.normal))
-    mirror = reflect(direction, normal)
-    mirror = (mirror[0], mirror[1], torch.where(thing, mirror[2], mirror[2].clamp(min=0.01)))
-    return _Face(t, along(origin, direction, t.clamp(max=1e4)), normal, thing, unit(mirror))
-
-
-def _glance(hit: Hit, back: Surface, direction: Vec, air: Tensor) -> Vec:
-    """The colour of what a mirror shows: lit, but without shadows."""
-    light = settings.unpack(air)
-    thing = hit.t < back.t
-    normal = unit(select(thing, hit.normal, back.normal))
-    shine = add(
-        scale(light.thing_sun, dot(normal, light.sun_way).clamp(min=0)), _ambient(normal, light)
-    )
-    return add(
-        times(select(thing, hit.color, back.color), shine),
-        select(thing, (0.0, 0.0, 0.0), back.glow),
-    )
-
-
-def _ambient(normal: Vec, light: Air) -> Vec:
-    return blend(light.ground, light.sky, 0.5 + 0.5 * normal[2])
-
-
-def _illuminate(
-    face: _Face,
-    hit: Hit,
-    back: Surface,
-    direction: Vec,
-    light: Tensor,
-    open_: Tensor,
-    seen: Vec | None,
-    air: Tensor,
-) -> Vec:
-    """The linear colour on each ray, 0..1. seen: what the ground mirrors, None for sky alone."""
-    a = settings.unpack(air)
-    thing, normal = face.thing, face.normal
-    color = select(thing, hit.color, back.color)
-    facing = dot(normal, a.sun_way).clamp(min=0) * light
-    sun = select(thing, a.thing_sun, a.sun)
-    sky = select(thing, blend(a.ground, a.thing_sky, 0.5 + 0.5 * normal[2]), _ambient(normal, a))
-    shine = add(scale(sun, facing), scale(sky, open_))
-
-    graze = (1 + dot(normal, direction)).clamp(0, 1)
-    around = settings.around(face.mirror, a)
-    metal = ramp(hit.gloss, 0.5, 0.85)
-    share = hit.gloss * (0.10 + 0.45 * hit.gloss + 0.35 * graze * graze * graze)
-    on_thing = times(around, blend((1.0, 1.0, 1.0), scale(color, 1.5), metal))
-    wet = back.wet * (0.22 + 0.78 * graze * graze * graze)
-    wet = torch.where(thing, 0.0, wet)
-    on_ground = around if seen is None else seen
-    share = torch.where(thing, share, wet)
-    mirrored = select(thing, on_thing, select(wet > 0, on_ground, (0.0, 0.0, 0.0)))
-
-    out = add(scale(times(color, shine), 1 - share), scale(mirrored, share))
-    out = add(out, select(thing, (0.0, 0.0, 0.0), back.glow))
-    far = face.t.clamp(max=1e4) / a.haze
-    haze = torch.where(face.t < SKY, 1 - torch.exp2(-far * far.sqrt()), 0.0)
-    out = blend(out, a.horizon, haze)
-    return tuple(c.clamp(0, 1) for c in out)  # type: ignore[return-value]
-
-
-# --- frames -------------------------------------------------------------------------------------
-
-_CAMERA = 14  # eye 3, right 3, up 3, forward 3, tangents 2
-
-
-class _Numbers(NamedTuple):
-    """All that frames are drawn from, packed; the last axes are (B, 1)."""
-
-    bodies: Tensor  # (N, solids.WIDTH, B, 1)
-    air: Tensor  # (settings.WIDTH, B, 1)
-    camera: Tensor  # (_CAMERA, B, 1)
-
-    def frames(self, start: int, count: int) -> _Numbers:
-        # A copy, so that strides (and with them the compiled code) are the same for every chunk.
-        return _Numbers(*(x[..., start : start + count, :].contiguous() for x in self))
-
-    def twice(self, frame: int) -> _Numbers:
-        return _Numbers(*(x[..., [frame, frame], :].contiguous() for x in self))
-
-
-def _pack(takes: Sequence[Take], size: tuple[int, int], device: torch.device) -> _Numbers:
-    width, height = size
-    most = max(len(take.shape) for take in takes)
-    bodies, air, camera = [], [], []
-    for take in takes:
-        frames = take.num_frames
-        packed = solids.pack(take)
-        spare = [solids.null_body(frames)] * (most - len(packed))
-        bodies.append(np.concatenate([packed, *spare]))
-        rise = np.tan(np.radians(take.fov) / 2)
-        light = settings.pack(take.scene, 2 * rise / height)
-        air.append(np.broadcast_to(light[:, None], (settings.WIDTH, frames)))
-        spread = np.broadcast_to([rise * width / height, rise], (frames, 2))
-        look = take.look.reshape(frames, 9)
-        camera.append(np.concatenate([take.eye, look, spread], axis=1).T.astype(np.float32))
-    joined = (np.concatenate(x, axis=-1)[..., None] for x in (bodies, air, camera))
-    return _Numbers(*(torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in joined))
-
-
-def _trace(
-    numbers: _Numbers, setting: Setting, u: Tensor, v: Tensor, steps: Callable[..., Any]
-) -> tuple[Vec, Hit, _Face]:
-    """The linear colour of rays through u, v, (B, P) each, and what they met."""
-    origin = tuple(numbers.camera[0:3].unbind(0))
-    direction = steps(_cast)(numbers.camera, u, v)
-    draw = steps(_behind(setting.draw))
-
-    hit = solids.no_hit(direction)
-    for body in numbers.bodies:
-        hit = steps(solids.nearest)(hit, origin, direction, body)
-    back = draw(origin, direction, numbers.air)
-    face = steps(_meet)(hit, back, origin, direction)
-
-    seen = None
-    if setting.mirror:
-        image = solids.no_hit(direction)
-        for body in numbers.bodies:
-            image = steps(solids.nearest)(image, face.point, face.mirror, body)
-        behind = draw(face.point, face.mirror, numbers.air)
-        seen = steps(_glance)(image, behind, face.mirror, numbers.air)
-
-    light = open_ = torch.ones_like(face.t)
-    for body in numbers.bodies:
-        light, open_ = steps(_shade)(light, open_, face.point, face.normal, numbers.air, body)
-    color = steps(_illuminate)(
-        face, hit, back, direction, light, open_, seen, numbers.air
-    )
-    return color, hit, face
-
-
-@functools.cache
-def _behind(draw: Callable[[Vec, Vec, Air], Surface]) -> Callable[[Vec, Vec, Tensor], Surface]:
-    def behind(origin: Vec, direction: Vec, air: Tensor) -> Surface:
-        return draw(origin, direction, settings.unpack(air))
-
-    return behind
-
-
-def _shade(
-    light: Tensor, open_: Tensor, point: Vec, normal: Vec, air: Tensor, body: Tensor
-) -> tuple[Tensor, Tensor]:
-    a = settings.unpack(air)
-    return solids.shade(light, open_, point, normal, a.sun_way, a.soft, body)
-
-
 def _draw(
     takes: Sequence[Take],
     size: tuple[int, int],
     samples: int,
     truth: bool,
     device: torch.device,
-    steps: Callable[..., Any],
+    compiled: bool,
 ) -> Iterator[Render]:
     """Takes of one setting, none of them mirrored."""
     name = takes[0].scene.setting
@@ -355,30 +133,25 @@ def _draw(
         raise SceneError(f"unknown setting {name!r}: one of {', '.join(SETTINGS)}")
     setting = SETTINGS[name]
     width, height = size
-    numbers = _pack(takes, size, device)
+    numbers = tracing.pack(takes, size, device)
     total = numbers.camera.shape[-2]
-    pixels = torch.arange(-(-width * height // _LANES) * _LANES, device=device)
-    pixels = pixels.clamp(max=width * height - 1)[None]
-    step = max(2, _CHUNK.get(device.type, _CHUNK["cpu"]) // pixels.shape[1])
+    pixels = torch.arange(width * height, device=device)
+    step = tracing.TILE.get(device.type, tracing.TILE["cpu"])[0]
 
     parts: list[tuple[np.ndarray, ...]] = []
     for start in range(0, total, step):
         count = min(step, total - start)
-        # One frame alone would be compiled anew, as a shape of its own.
-        part = numbers.frames(start, count) if count > 1 else numbers.twice(start)
-        frames = part.camera.shape[-2]
-        u, v = _picture(pixels.expand(frames, -1), size)
-        color, hit, face = _trace(part, setting, u, v, steps)
-        linear = torch.stack(color, -1)[:, : width * height]
+        part = numbers.frames(start, count, count)
+        u, v = _picture(pixels.expand(count, -1), size)
+        seen = trace(part, setting, u, v, compiled)
+        linear = seen.color
         if samples > 1:
-            linear = _smoothed(linear, hit.index, part, setting, size, samples, steps)
-        shown = (linear.sqrt() * 255 + 0.5).to(torch.uint8)
-        planes = [rearrange(shown, "b (h w) c -> b h w c", h=height)]
+            linear = _smoothed(linear, seen.index, part, setting, size, samples, compiled)
+        planes = [(linear.sqrt() * 255 + 0.5).to(torch.uint8)]
         if truth:
-            flat = (hit.index * face.thing, face.t, torch.stack(face.normal, -1))
-            flat = tuple(x[:, : width * height] for x in flat)
-            planes += [rearrange(x, "b (h w) ... -> b h w ...", h=height) for x in flat]
-        parts.append(tuple(plane[:count].cpu().numpy() for plane in planes))
+            planes += [seen.index, seen.t, seen.normal]
+        planes = [rearrange(plane, "b (h w) ... -> b h w ...", h=height) for plane in planes]
+        parts.append(tuple(plane.cpu().numpy() for plane in planes))
 
     whole = [np.concatenate(planes) for planes in zip(*parts, strict=True)]
     start = 0
@@ -389,7 +162,9 @@ def _draw(
         start = stop
 
 
-def _picture(pixels: Tensor, size: tuple[int, int], offset: tuple[Plane, Plane] = (0.5, 0.5)):
+def _picture(
+    pixels: Tensor, size: tuple[int, int], offset: tuple[float, float] = (0.5, 0.5)
+) -> tuple[Tensor, Tensor]:
     """Picture points from -1 to 1 (right, up) of flat pixel numbers, and a place in the pixel."""
     width, height = size
     column = (pixels % width).float()
@@ -401,17 +176,17 @@ def _picture(pixels: Tensor, size: tuple[int, int], offset: tuple[Plane, Plane] 
 def _smoothed(
     linear: Tensor,
     index: Tensor,
-    numbers: _Numbers,
+    numbers: Numbers,
     setting: Setting,
     size: tuple[int, int],
     samples: int,
-    steps: Callable[..., Any],
+    compiled: bool,
 ) -> Tensor:
     """Linear colours (B, P, 3) with the pixels at edges drawn again, by several rays each."""
     frames, count, _ = linear.shape
     width, height = size
     seen = rearrange(linear.sqrt(), "b (h w) c -> b h w c", h=height)
-    which = rearrange(index[:, :count], "b (h w) -> b h w", h=height)
+    which = rearrange(index, "b (h w) -> b h w", h=height)
     edge = torch.zeros_like(which, dtype=torch.bool)
     for axis, side in ((1, height), (2, width)):
         if side < 2:
@@ -427,7 +202,6 @@ def _smoothed(
         return linear
 
     # (B, K) pixel numbers, filled up with `count`, whose colour is thrown away.
-    most = -(-most // _LANES) * _LANES
     place = torch.where(edge, edge.cumsum(1) - 1, most)
     number = torch.arange(count, device=linear.device).expand(frames, -1)
     pixels = torch.full((frames, most + 1), count, device=linear.device)
@@ -435,8 +209,8 @@ def _smoothed(
     offsets = [((i + 0.5) / samples, _reversed_bits(i)) for i in range(samples)]
     points = [_picture(pixels.clamp(max=count - 1), size, (x, y)) for x, y in offsets]
     u, v = (torch.cat([p[i] for p in points], 1) for i in (0, 1))
-    color, _, _ = _trace(numbers, setting, u, v, steps)
-    again = rearrange(torch.stack(color, -1), "b (s k) c -> s b k c", s=samples).mean(0)
+    color = trace(numbers, setting, u, v, compiled).color
+    again = rearrange(color, "b (s k) c -> s b k c", s=samples).mean(0)
     room = torch.cat([linear, linear[:, :1]], 1)
     room.scatter_(1, pixels[..., None].expand(-1, -1, 3), again)
     return room[:, :count]

@@ -229,9 +229,7 @@ def _marks(body: Body, point: Vec, cap: Tensor) -> Tensor:
     largest = torch.maximum(torch.maximum(ax, ay), az)
     middle = ax + ay + az - largest - torch.minimum(torch.minimum(ax, ay), az)
     edges = middle > 0.86
-    return torch.where(
-        body.panels > 0.5, panels, torch.where(body.rims > 0.5, rims, edges)
-    )
+    return torch.where(body.panels > 0.5, panels, torch.where(body.rims > 0.5, rims, edges))
 
 
 def shade(

@@ -47,8 +47,11 @@ def azimuth(x: Tensor, y: Tensor) -> Tensor:
     steep = ax > ay
     r = torch.minimum(ax, ay) / torch.maximum(ax, ay).clamp(min=1e-9)
     s = r * r
-    angle = r * (0.99997726 + s * (-0.33262347 + s * (0.19354346 + s * (
-        -0.11643287 + s * (0.05265332 - s * 0.01172120)))))
+    angle = r * (
+        0.99997726
+        + s
+        * (-0.33262347 + s * (0.19354346 + s * (-0.11643287 + s * (0.05265332 - s * 0.01172120))))
+    )
     angle = torch.where(steep, 1.5707963 - angle, angle)
     angle = torch.where(y < 0, 3.1415927 - angle, angle)
     return torch.where(x < 0, -angle, angle)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 Plane: TypeAlias = Any  # Tensor | float, which broadcast alike
-Vec: TypeAlias = tuple[Plane, Plane, Plane]
+Vec: TypeAlias = tuple[Plane, ...]  # three of them
 
 
 def add(a: Vec, b: Vec) -> Vec:
@@ -57,8 +57,10 @@ def blend(a: Vec, b: Vec, share: Plane) -> Vec:
 
 
 def select(mask: Tensor, a: Vec, b: Vec) -> Vec:
-    return torch.where(mask, a[0], b[0]), torch.where(mask, a[1], b[1]), torch.where(
-        mask, a[2], b[2]
+    return (
+        torch.where(mask, a[0], b[0]),
+        torch.where(mask, a[1], b[1]),
+        torch.where(mask, a[2], b[2]),
     )
 
 

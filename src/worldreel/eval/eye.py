@@ -1,0 +1,99 @@
+"""The eye of the rulers: a small convolutional net that finds things and their colours in a frame.
+
+It is trained on renders alone (`recipes/rulers.py`), reads one frame at a time and knows nothing
+of the model that it judges. Frames are brought to one width first, at which a thing has one size
+whatever the clip's: the world is framed so that every clip shows the same width of it.
+
+Shapes: N frames, H W pixels at the eye's width; maps are at half of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worldreel.world.scene import COLORS, LIGHTS, SETTINGS
+
+WIDTH = 144  # pixels
+_STEP = 8  # sides are multiples of it
+
+
+class Sight(NamedTuple):
+    """Logits: whether a pixel is of a thing, and of which colour; and of the whole frame its
+    setting and light (0 none that it knows; then SETTINGS and LIGHTS)."""
+
+    thing: Tensor  #   N H/2 W/2
+    color: Tensor  #   N colors H/2 W/2
+    setting: Tensor  # N 1+settings
+    light: Tensor  #   N 1+lights
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions beside a skip; the second starts at zero."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(functional.silu(self.first(functional.silu(x))))
+
+
+class Eye(nn.Module):
+    """Down to an eighth of the size and up to a half, with skips between."""
+
+    def __init__(self, widths: tuple[int, int, int] = (32, 48, 96)) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.into = nn.Conv2d(3, fine, 5, stride=2, padding=2)
+        self.fine = nn.Conv2d(fine, fine, 3, padding=1)
+        self.down_quarter = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.middle = _Block(middle)
+        self.down_eighth = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.coarse = nn.Sequential(_Block(coarse), _Block(coarse))
+        self.up_quarter = nn.Conv2d(coarse, middle, 1)
+        self.back_middle = _Block(middle)
+        self.up_half = nn.Conv2d(middle, fine, 1)
+        self.back_fine = _Block(fine)
+        self.pixel = nn.Conv2d(fine, 1 + len(COLORS), 1)
+        self.frame = nn.Linear(2 * coarse, 2 + len(SETTINGS) + len(LIGHTS))
+
+    def forward(self, x: Tensor) -> Sight:  #                          N 3 H W, in -1..1
+        a = functional.silu(self.into(x))
+        a = a + functional.silu(self.fine(a))  #                   N . H/2 W/2
+        b = self.middle(self.down_quarter(a))  #                       N . H/4 W/4
+        c = self.coarse(self.down_eighth(functional.silu(b)))  #        N . H/8 W/8
+        b = self.back_middle(b + _doubled(self.up_quarter(c)))
+        a = self.back_fine(a + _doubled(self.up_half(functional.silu(b))))
+        pixel = self.pixel(functional.silu(a))
+        whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3))], 1))
+        known = 1 + len(SETTINGS)
+        return Sight(pixel[:, 0], pixel[:, 1:], whole[:, :known], whole[:, known:])
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def seen_size(height: int, width: int) -> tuple[int, int]:
+    """Rows and columns at which a frame of this size is looked at."""
+    rows = max(1, math.floor(height * WIDTH / width / _STEP + 0.5))
+    return rows * _STEP, WIDTH
+
+
+def frames_to_eye(frames: np.ndarray) -> Tensor:  # F H W 3 uint8 -> F 3 H W at the eye's width
+    """Frames as the eye takes them: -1..1, brought to its width."""
+    x = rearrange(torch.from_numpy(np.ascontiguousarray(frames)), "f h w c -> f c h w")
+    size = seen_size(*x.shape[2:])
+    x = x.float() / 127.5 - 1
+    if size != tuple(x.shape[2:]):
+        x = functional.interpolate(x, size=size, mode="bilinear", antialias=True)
+    return x.contiguous(memory_format=torch.channels_last)

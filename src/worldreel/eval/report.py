@@ -1,0 +1,126 @@
+"""A card on disk: JSON for programs, Markdown for people, a sheet of pictures for eyes."""
+
+from __future__ import annotations
+
+import json
+import os
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from worldreel.output import explained, whole_file
+
+FRAMES_SHOWN = 4
+_COLUMNS = ("all", "seen", "held out", "ruler", "ceiling", "floor")
+
+
+def folder(path: str | os.PathLike[str]) -> Path:
+    """The card's folder, made before any work so that a bad name is said at once."""
+    where = Path(path)
+    with explained(where):
+        where.mkdir(parents=True, exist_ok=True)
+        probe = where / ".worldreel-probe"
+        probe.touch()
+        probe.unlink()
+    return where
+
+
+def write(where: Path, name: str, card: Mapping[str, Any], clips: Sequence[Any]) -> None:
+    """The card's JSON, with its clips, and its Markdown."""
+    write_json(where / f"{name}.json", {**card, "clips": list(clips)})
+    with whole_file(where / f"{name}.md") as part:
+        part.write_text(markdown(card), "utf-8")
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """JSON, whole or not at all: each key of the first levels on a line of its own."""
+    with whole_file(path) as part:
+        part.write_text(_laid_out(data, 0) + "\n", "utf-8")
+
+
+def _laid_out(data: Any, depth: int) -> str:
+    flat = json.dumps(data, ensure_ascii=False)
+    if len(flat) + depth <= 96 or not isinstance(data, dict | list) or not data:
+        return flat
+    pad = " " * (depth + 1)
+    if isinstance(data, list):
+        body = [pad + _laid_out(item, depth + 1) for item in data]
+        return "[\n" + ",\n".join(body) + "\n" + " " * depth + "]"
+    body = [
+        f"{pad}{json.dumps(str(key), ensure_ascii=False)}: {_laid_out(value, depth + 1)}"
+        for key, value in data.items()
+    ]
+    return "{\n" + ",\n".join(body) + "\n" + " " * depth + "}"
+
+
+def markdown(card: Mapping[str, Any]) -> str:
+    """The card as a page: shares in percent, with Wilson's 95 % intervals."""
+    width, height = card["size"]
+    last = card["first_seed"] + card["count"] - 1
+    lines = [
+        f"# What {card['model']} makes of a prompt",
+        "",
+        f"{card['count']} clips of {card['frames']} frames at {width}x{height}, noise seeds "
+        f"{card['first_seed']} to {last}: half of unseen seeds of the ordinary mix (seen pairs), "
+        f"half of held-out pairs. {card['steps']} steps of {card['sampler']}, guidance "
+        f"{card['guidance_scale']:g}, shift {card['flow_shift']:g}, {card['dtype']}; "
+        f"{card['seconds']:.0f} s in all.",
+        "",
+        "Percent right, with Wilson's 95 % interval and the number of clips that state it. Ruler: "
+        "the same ruler on real renders. Ceiling: on the compressor's reconstructions of real "
+        "renders of these scenes. Floor: these clips, judged by other scenes' prompts.",
+        "",
+        "| line | " + " | ".join(_COLUMNS) + " |",
+        "|---|" + "---|" * len(_COLUMNS),
+    ]
+    for line, row in card["lines"].items():
+        name = row["what"] + ("" if (row["ruler"] or {}).get("used") else " (no claim)")
+        short = [_cell(row[column], brief=column in _COLUMNS[3:]) for column in _COLUMNS]
+        lines.append(f"| {name if line else ''} | " + " | ".join(short) + " |")
+    lines += [
+        "",
+        "A line marked (no claim) has a ruler that is right on less than 95 % of real renders, or "
+        "that cries wolf on more than 5 %.",
+    ]
+    if card["languages"]:
+        lines += ["", "The same scenes in English and in Chinese, from the same noise:", ""]
+        lines += ["| line | read differently | pairs |", "|---|---|---|"]
+        for line, row in card["languages"].items():
+            low, high = row["interval"]
+            said = f"{100 * row['share']:.0f} ({100 * low:.0f} to {100 * high:.0f})"
+            lines.append(f"| {line} | {said} | {row['count']} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(row: Mapping[str, Any] | None, *, brief: bool) -> str:
+    if not row or not row["count"]:
+        return ""
+    said = f"{100 * row['share']:.1f}"
+    if brief:
+        return said
+    low, high = row["interval"]
+    return f"{said} ({100 * low:.0f} to {100 * high:.0f}), {row['count']}"
+
+
+def sheet(path: Path, shown: Sequence[tuple[np.ndarray, str]], columns: int = 2) -> None:
+    """Clips as rows of frames from first to last, each with its prompt below; none is chosen."""
+    _, height, width, _ = shown[0][0].shape
+    wide, line, gap = width * FRAMES_SHOWN, 12, 8
+    tall = height + 2 * line + gap
+    rows = -(-len(shown) // columns)
+    page = Image.new("RGB", (columns * (wide + gap) - gap, rows * tall), "white")
+    pen = ImageDraw.Draw(page)
+    for place, (frames, text) in enumerate(shown):
+        row, column = divmod(place, columns)
+        x, y = column * (wide + gap), row * tall
+        picked = np.linspace(0, len(frames) - 1, FRAMES_SHOWN).round().astype(int)
+        page.paste(Image.fromarray(np.concatenate(list(frames[picked]), axis=1)), (x, y))
+        said = textwrap.wrap(f"{place + 1}. {text}", wide // 6)[:2]
+        for number, part in enumerate(said):
+            pen.text((x + 2, y + height + number * line), part, fill="black")
+    with whole_file(path) as part:
+        page.save(part, "PNG")

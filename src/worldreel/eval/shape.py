@@ -1,0 +1,73 @@
+"""The sense of shape: a small net that names the kind of a thing in a close view of it.
+
+A close view is a square around one thing, at one size however far away the thing is, with its
+mask as a fourth channel. Beyond the mask and a rim there is only grey: where a thing stands must
+not tell what it is.
+
+Shapes: N views, S SIDE pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from worldreel.world.scene import KINDS
+
+SIDE = 40  # pixels of a view
+ROOM = 1.4  # how much larger a view is than what is in it
+RIM = 5  # cells of the mask that a rim is found with
+
+
+class Shape(nn.Module):
+    """Logits of KINDS for close views."""
+
+    def __init__(self, widths: tuple[int, int, int] = (24, 48, 96)) -> None:
+        super().__init__()
+        fine, middle, coarse = widths
+        self.net = nn.Sequential(
+            nn.Conv2d(4, fine, 5, padding=2),
+            nn.SiLU(),
+            nn.Conv2d(fine, middle, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(middle, middle, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(middle, coarse, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(coarse, coarse, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(coarse, coarse, 3, stride=2, padding=1),
+            nn.SiLU(),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(coarse * (SIDE // 8) ** 2, 96),
+            nn.SiLU(),
+            nn.Linear(96, len(KINDS)),
+        )
+
+    def forward(self, views: Tensor) -> Tensor:  # N 4 S S -> N kinds
+        return self.net(views)
+
+
+def close(x: Tensor, mask: Tensor, warp: Tensor | None = None) -> Tensor:
+    """Close views (N 4 S S) of one thing in each frame (N 3 H W, -1..1) by its mask (N h w).
+
+    warp: N 2 2, how the views are turned and stretched, in training.
+    """
+    n, h, w = mask.shape
+    rows, columns = mask.any(2), mask.any(1)
+    top, left = rows.int().argmax(1), columns.int().argmax(1)
+    bottom = h - rows.flip(1).int().argmax(1)
+    right = w - columns.flip(1).int().argmax(1)
+    side = torch.maximum(bottom - top, right - left) * ROOM  # cells
+    turn = torch.eye(2).expand(n, 2, 2) if warp is None else warp
+    size = torch.stack([side / w, side / h], 1)[:, :, None]
+    middle = torch.stack([(left + right) / w - 1, (top + bottom) / h - 1], 1)[:, :, None]
+    where = torch.cat([turn * size, middle], 2)
+    grid = functional.affine_grid(where, [n, 1, SIDE, SIDE], align_corners=False)
+    own = mask[:, None].float()
+    rim = functional.max_pool2d(own, RIM, stride=1, padding=RIM // 2)
+    maps = functional.grid_sample(torch.cat([own, rim], 1), grid, align_corners=False)
+    view = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
+    return torch.cat([view * maps[:, 1:], maps[:, :1] * 2 - 1], 1)

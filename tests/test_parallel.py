@@ -1,0 +1,135 @@
+"""Law 8: two gloo ranks equal one process, in what they say to each other and in training."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import worldreel
+from worldreel import checkpoint
+from worldreel.models.compressor import Compressor
+from worldreel.parallel import Ranks
+from worldreel.train import compressor, dit, log, text
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+STAGES = {"dit": dit, "compressor": compressor, "text": text}
+GIVEN = {"dit": {"bf16": "false"}, "compressor": {"bf16": "false"}, "text": {}}
+
+# The compressor's closed form takes seconds, and has its own test.
+QUICK = """
+import torch
+from worldreel.models.compressor import Compressor
+
+def fit(self, video):
+    self.basis.normal_(std=0.02, generator=torch.Generator().manual_seed(0))
+    return self
+"""
+PROGRAM = f"""{QUICK}
+import json, sys
+from pathlib import Path
+import torch
+from worldreel import checkpoint, parallel
+from worldreel.train import compressor, dit, recipe, text
+Compressor.fit = fit
+torch.set_num_threads(1)
+torch.use_deterministic_algorithms(True)
+name, out, given = sys.argv[1], Path(sys.argv[2]), json.loads(sys.argv[3])
+with parallel.start() as ranks:
+    mine = float(ranks.rank)
+    a, b = torch.full((2, 3), mine), torch.full((), 10 * mine)
+    ranks.average([a, b])
+    c, d = torch.full((2, 2), mine + 5).T, torch.nn.Parameter(torch.full((1,), mine + 7))
+    ranks.share([c, d])
+    told = {{
+        "rank": ranks.rank, "size": ranks.size, "first": ranks.first,
+        "average": [a.unique().tolist(), b.tolist()], "share": [c.unique().tolist(), d.tolist()],
+        "agree": [ranks.agree(ranks.rank == 1), ranks.agree(False), ranks.agree(True)],
+        "told": ranks.told(3 + ranks.rank),
+    }}
+    torch.manual_seed(ranks.rank)
+    config = recipe.load(name, "dit", given["dit"])
+    told["initial"] = checkpoint.fingerprint(dit.Learner(config, ranks).both.state_dict())
+    for stage in (dit, compressor, text):
+        kind = stage.__name__.rpartition(".")[2]
+        for part in range(2):  # stopped once, and resumed by both
+            minutes = None if part else 1e-9
+            stage.main(name, out=out / kind, minutes=minutes, overrides=given[kind])
+    (out / f"{{ranks.rank}}.json").write_text(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def pair(tiny, tmp_path_factory):
+    """The folder in which two ranks have trained every stage, and what each of them saw."""
+    out = tmp_path_factory.mktemp("pair")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = os.environ | {
+        "PYTHONPATH": str(Path(worldreel.__file__).parents[1]), "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    command = [sys.executable, "-c", PROGRAM, str(tiny / "tiny.py"), str(out), json.dumps(GIVEN)]
+    ranks = [
+        subprocess.Popen(command, env=where | {"RANK": str(rank), "LOCAL_RANK": str(rank)})
+        for rank in range(2)
+    ]
+    try:  # what they say goes to pytest's capture
+        assert [rank.wait(timeout=1200) for rank in ranks] == [0, 0]
+    finally:
+        for rank in ranks:
+            rank.kill()
+            rank.wait()
+    return out, [json.loads((out / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_ranks_average_share_and_agree(pair):
+    for rank, told in enumerate(pair[1]):
+        assert (told["rank"], told["size"], told["first"]) == (rank, 2, rank == 0)
+        assert told["average"] == [[0.5], 5.0]
+        assert told["share"] == [[5.0], [7.0]]
+        assert told["agree"] == [True, False, True]
+        assert told["told"] == 3
+
+
+def test_all_ranks_start_from_the_same_weights(pair):
+    assert pair[1][0]["initial"] == pair[1][1]["initial"]
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_two_ranks_equal_one_process(tiny, pair, tmp_path, monkeypatch, kind):
+    """Soft canvases, kept latents, silent clips and hidden words are all in the mix."""
+    names: dict = {}
+    exec(QUICK, names)
+    monkeypatch.setattr(Compressor, "fit", names["fit"])
+    STAGES[kind].main(str(tiny / "tiny.py"), out=tmp_path, overrides=GIVEN[kind])
+    folders = (pair[0] / kind, tmp_path)
+    states = [checkpoint.latest(folder) for folder in folders]
+    assert states[0] is not None and states[1] is not None and states[0].name == states[1].name
+    two, one = (checkpoint.load(state, kind=f"{kind}-run") for state in states if state)
+    for name, value in one.tensors.items():
+        gap = (two.tensors[name] - value).abs().max()
+        assert gap <= 1e-5 * value.abs().max(), f"{name}: {gap:.2e}"
+    assert two.extra.get("loader") == one.extra.get("loader")
+    for a, b in zip(*(log.read(folder)[-2:] for folder in folders), strict=True):
+        assert a.get("loss", 0) == pytest.approx(b.get("loss", 0), rel=1e-5)
+    told = [checkpoint.load(folder / "final", kind=kind).provenance for folder in folders]
+    assert [t["processes"] for t in told] == [2, 1]
+    assert [(t["clips"], t["flops"]) for t in told[:1]] == [
+        (t["clips"], t["flops"]) for t in told[1:]
+    ]
+
+
+def test_alone_everything_is_the_identity():
+    ranks, value = Ranks(), torch.arange(3.0)
+    with ranks:
+        ranks.average([value])
+        ranks.share([value])
+        assert torch.equal(value, torch.arange(3.0))
+        assert (ranks.agree(True), ranks.agree(False), ranks.told(-1)) == (True, False, -1)
+    assert ranks.first and ranks.share_of(5) == slice(0, 5)
