@@ -142,7 +142,7 @@ def export(folder: Path = checkpoint.PACKAGED / "marble") -> None:
         shutil.rmtree(folder / kind, ignore_errors=True)
         checkpoint.save(
             folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage=storage,
-            provenance=held.provenance,
+            provenance={**held.provenance, "recipe": "marble"},
         )  # fmt: skip
     text = json.dumps(asdict(SETTINGS), indent=1) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")

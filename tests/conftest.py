@@ -1,5 +1,7 @@
 """What every test shares: one thread count, deterministic kernels, no timing and no luck."""
 
+import dataclasses
+import json
 import os
 import textwrap
 
@@ -105,3 +107,45 @@ _RECIPE = """
             soft=0.5, dropout=0.3, warmup=2, compile=False, save_every=0.0,
         )
 """
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory):
+    """A folder with a tiny random model, `tiny`, that knows a few words of both languages."""
+    from worldreel import checkpoint
+    from worldreel.models import presets
+    from worldreel.models.compressor import Compressor
+    from worldreel.models.dit import DiT
+    from worldreel.models.text import Lexicon, TextEncoder
+
+    folder = tmp_path_factory.mktemp("model")
+    words = ("a", "ball", "red", "blue", "cube", "rolls", "红色", "球", "滚动")
+    labels = {slot: ("unsaid", "x", "y") for slot in ("kind", "color", "setting", "side")}
+    text = _randomize(TextEncoder(presets.TINY_TEXT, Lexicon(words), labels), 1)
+    dit = _randomize(DiT(presets.TINY_DIT), 2)
+    compressor = _randomize(Compressor(presets.TINY_COMPRESSOR), 3, std=0.05)
+    generator = torch.Generator().manual_seed(4)
+    compressor.get_buffer("basis").normal_(std=0.03, generator=generator)
+    config = {
+        "preset": dataclasses.asdict(presets.TINY_TEXT),
+        "lexicon": list(words),
+        "labels": {slot: list(values) for slot, values in labels.items()},
+    }
+    parts = {
+        "text": (text, config),
+        "dit": (dit, dataclasses.asdict(presets.TINY_DIT)),
+        "compressor": (compressor, dataclasses.asdict(presets.TINY_COMPRESSOR)),
+    }
+    for kind, (net, held) in parts.items():
+        checkpoint.save(folder / kind, kind=kind, config=held, tensors=net.state_dict())
+    settings = dataclasses.asdict(presets.Settings(name="tiny"))
+    (folder / "model.json").write_text(json.dumps(settings))
+    return folder
+
+
+def _randomize(net: torch.nn.Module, seed: int, std: float = 0.15) -> torch.nn.Module:
+    """No zeros: every path must count."""
+    generator = torch.Generator().manual_seed(seed)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=std, generator=generator)
+    return net.requires_grad_(False)

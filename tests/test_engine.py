@@ -14,8 +14,7 @@ import pytest
 import torch
 from einops import rearrange
 from PIL import Image
-from tiny_model import close, picture, write_model
-from torch import Generator
+from torch import Generator, Tensor
 from torch.nn import functional
 
 from worldreel import canvas, engine, flow, prompt, tokens
@@ -27,18 +26,20 @@ from worldreel.models.dit import _gather, layer_norm, modulate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-ROOT = Path(__file__).parents[1]
 SMALL: dict[str, Any] = dict(size=(96, 64), num_inference_steps=3)  # 4x6 latents
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model"))
+def model(tiny_model):
+    return engine.load(tiny_model, dtype="float32")
 
 
-@pytest.fixture(scope="module")
-def model(folder):
-    return engine.load(folder, dtype="float32")
+def picture(width: int = 96, height: int = 64, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def close(a: Tensor, b: Tensor, tolerance: float = 1e-5) -> bool:
+    return bool((a - b).abs().max() <= tolerance * b.abs().max())
 
 
 # What is asked.
@@ -217,7 +218,7 @@ print(hashlib.sha256(video.frames.tobytes() + video.latents.numpy().tobytes()).h
 """
 
 
-def test_the_same_seed_gives_the_same_bytes(model, folder):
+def test_the_same_seed_gives_the_same_bytes(model, tiny_model):
     """Law 9: twice here, and in a process of its own."""
 
     def digest(seed: int) -> str:
@@ -225,7 +226,7 @@ def test_the_same_seed_gives_the_same_bytes(model, folder):
         return hashlib.sha256(video.frames.tobytes() + video.latents.numpy().tobytes()).hexdigest()
 
     assert digest(9) == digest(9) != digest(2**64 - 1)
-    command = [sys.executable, "-c", PROCESS, str(folder), str(torch.get_num_threads())]
+    command = [sys.executable, "-c", PROCESS, str(tiny_model), str(torch.get_num_threads())]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == digest(9)
 
@@ -247,7 +248,7 @@ def test_decoding_is_streamed_and_equals_the_whole(model, monkeypatch):
     assert np.abs(whole - frames).max() <= 1  # a rounding that falls the other way
 
 
-def test_parts_of_attention_equal_the_whole_in_bf16(folder, model, monkeypatch):
+def test_parts_of_attention_equal_the_whole_in_bf16(tiny_model, model, monkeypatch):
     """The faster way on a CPU in bf16 is the plain one: cut into parts, masked and not."""
     from worldreel.models import attention
 
@@ -264,7 +265,7 @@ def test_parts_of_attention_equal_the_whole_in_bf16(folder, model, monkeypatch):
             patch.setattr(attention, "_CACHED", 1)
             parts = attention.attend(q, k, v, seen)
         assert close(whole.float(), exact, 2e-2) and close(parts.float(), whole.float(), 1e-2)
-    half = engine.load(folder, dtype="bfloat16").generate("a red ball", num_frames=8, **SMALL)
+    half = engine.load(tiny_model, dtype="bfloat16").generate("a red ball", num_frames=8, **SMALL)
     full = model.generate("a red ball", num_frames=8, **SMALL)
     assert close(half.latents, full.latents, 0.1)
 
@@ -302,9 +303,9 @@ def test_metadata_says_how_it_was_made(model):
     ]
 
 
-def test_from_the_command_line_to_a_file(folder, tmp_path, monkeypatch, capsys):
+def test_from_the_command_line_to_a_file(tiny_model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    args = f"generate red -o a.mp4 --model {folder} --size 96x64 --steps 2 --seconds 1 --json"
+    args = f"generate red -o a.mp4 --model {tiny_model} --size 96x64 --steps 2 --seconds 1 --json"
     assert main([*args.split(), "--image", str(Path("p.png"))]) == 1
     assert "p.png cannot be read" in capsys.readouterr().err
     assert main([*args.split(), "--latents"]) == 0

@@ -1,4 +1,4 @@
-"""Loading a model: what is refused and how, what a machine computes in, what marble may be asked."""
+"""Loading a model: what is refused and how, what a machine computes in, what marble may do."""
 
 import dataclasses
 import json
@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_model import write_model
 
 import worldreel
 from worldreel import checkpoint, engine
@@ -19,11 +18,6 @@ from worldreel.models.presets import Settings
 from worldreel.request import Limits
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_model(tmp_path_factory.mktemp("model"))
 
 
 def edit(file: Path, **changed) -> None:
@@ -80,9 +74,9 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_a_bad_folder_is_one_line_that_says_what_to_do(folder, tmp_path, what):
+def test_a_bad_folder_is_one_line_that_says_what_to_do(tiny_model, tmp_path, what):
     copy = tmp_path / "model"
-    shutil.copytree(folder, copy)
+    shutil.copytree(tiny_model, copy)
     damage, says = DAMAGE[what]
     damage(copy)
     with pytest.raises(CheckpointError, match=says) as error:
@@ -92,7 +86,7 @@ def test_a_bad_folder_is_one_line_that_says_what_to_do(folder, tmp_path, what):
     assert any(word in message for word in ("fetch", "give ", "convert"))
 
 
-def test_unknown_models_devices_and_dtypes_are_refused(folder, tmp_path):
+def test_unknown_models_devices_and_dtypes_are_refused(tiny_model, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(CheckpointError, match="no model of worldreel's"):
         engine.load(tmp_path / "file")
@@ -106,19 +100,19 @@ def test_unknown_models_devices_and_dtypes_are_refused(folder, tmp_path):
         (dict(threads=0), "0 threads"),
     ):
         with pytest.raises(RequestError, match=says) as error:
-            engine.load(**{"model": folder, **asked})
+            engine.load(**{"model": tiny_model, **asked})
         assert "\n" not in str(error.value)
 
 
-def test_threads_and_dtype_are_as_asked(folder):
+def test_threads_and_dtype_are_as_asked(tiny_model):
     before = torch.get_num_threads()
     try:
-        loaded = engine.load(folder, threads=1, dtype="bfloat16", device="cpu")
+        loaded = engine.load(tiny_model, threads=1, dtype="bfloat16", device="cpu")
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
     assert loaded.dit.dtype == loaded.compressor.dtype == torch.bfloat16
-    assert worldreel.load(folder).dit.dtype == engine.best_dtype(torch.device("cpu"))[0]
+    assert worldreel.load(tiny_model).dit.dtype == engine.best_dtype(torch.device("cpu"))[0]
 
 
 # What a machine and a model may be.

@@ -18,7 +18,12 @@ from worldreel.train import compressor, dit, log, text
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 STAGES = {"dit": dit, "compressor": compressor, "text": text}
-GIVEN = {"dit": {"bf16": "false"}, "compressor": {"bf16": "false"}, "text": {}}
+# Muon's bfloat16 makes 1e-2 of a rounding error in a gradient: small steps keep that small.
+GIVEN = {
+    "dit": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},
+    "compressor": {"bf16": "false"},
+    "text": {},
+}
 
 # The compressor's closed form takes seconds, and has its own test.
 QUICK = """
@@ -101,6 +106,23 @@ def test_all_ranks_start_from_the_same_weights(pair):
     assert pair[1][0]["initial"] == pair[1][1]["initial"]
 
 
+def apart(two, one, floor):
+    """The largest difference of a tensor, relative to itself and to a share of all together."""
+    assert set(two) == set(one)
+    sizes = {name: float(value.double().norm()) for name, value in one.items()}
+    least = floor * sum(size**2 for size in sizes.values()) ** 0.5
+    return max(
+        float((two[name].double() - value.double()).norm()) / max(sizes[name], least)
+        for name, value in one.items()
+    )
+
+
+def moments(state):
+    """The running means of gradients, which show a difference before weights do."""
+    adam = {name: kept["exp_avg"] for name, kept in state["adamw"].items()}
+    return adam | {f"muon.{name}": value for name, value in state["muon"].items()}
+
+
 @pytest.mark.parametrize("kind", STAGES)
 def test_two_ranks_equal_one_process(tiny, pair, tmp_path, monkeypatch, kind):
     """Soft canvases, kept latents, silent clips and hidden words are all in the mix."""
@@ -112,12 +134,13 @@ def test_two_ranks_equal_one_process(tiny, pair, tmp_path, monkeypatch, kind):
     states = [checkpoint.latest(folder) for folder in folders]
     assert states[0] is not None and states[1] is not None and states[0].name == states[1].name
     two, one = (checkpoint.load(state, kind=f"{kind}-run") for state in states if state)
-    for name, value in one.tensors.items():
-        gap = (two.tensors[name] - value).abs().max()
-        assert gap <= 1e-5 * value.abs().max(), f"{name}: {gap:.2e}"
+    gradients = [moments(held.extra["optimizer"]) for held in (two, one)]
+    assert apart(*gradients, floor=0.01) <= 1e-5
+    # A key's bias has no gradient but rounding's, of which AdamW makes whole steps: all together.
+    assert apart(two.tensors, one.tensors, floor=1.0) <= 1e-5
     assert two.extra.get("loader") == one.extra.get("loader")
-    for a, b in zip(*(log.read(folder)[-2:] for folder in folders), strict=True):
-        assert a.get("loss", 0) == pytest.approx(b.get("loss", 0), rel=1e-5)
+    losses = [[x["loss"] for x in log.read(folder) if "loss" in x][-1] for folder in folders]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     told = [checkpoint.load(folder / "final", kind=kind).provenance for folder in folders]
     assert [t["processes"] for t in told] == [2, 1]
     assert [(t["clips"], t["flops"]) for t in told[:1]] == [

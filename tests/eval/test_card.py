@@ -18,6 +18,8 @@ from worldreel.models.text import Lexicon, TextEncoder
 from worldreel.world.describe import LABELS
 from worldreel.world.scene import Camera, Scene, Thing
 
+SLOTTED = dataclasses.replace(TINY_TEXT, slots=len(LABELS))
+
 
 def quiet(stage, done, total):
     pass
@@ -27,7 +29,7 @@ def tiny(kind=Engine):
     torch.manual_seed(0)
     return kind(
         settings=Settings(name="tiny", steps=2),
-        text=TextEncoder(TINY_TEXT, Lexicon(["ball", "red", "红色"]), dict(LABELS)),
+        text=TextEncoder(SLOTTED, Lexicon(["ball", "red", "红色"]), dict(LABELS)),
         dit=DiT(TINY_DIT).eval(),
         compressor=Compressor(TINY_COMPRESSOR).eval(),
         device=torch.device("cpu"),

@@ -105,8 +105,9 @@ def test_bad_frames_are_one_line(frames):
 
 
 def test_rulers_of_another_world_are_refused(tmp_path, monkeypatch):
+    rulers = probes.load()
     monkeypatch.setitem(probes.NAMES, "kinds", ("ball", "teapot"))
-    probes.save(tmp_path / "other", probes.load.__wrapped__(probes.PACKAGED), provenance={})
+    probes.save(tmp_path / "other", rulers, provenance={})
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match="train the rulers again"):
         probes.load(tmp_path / "other")

@@ -41,3 +41,15 @@ def test_curves_are_drawn_with_round_ticks(tmp_path):
     assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 4
     assert log.plot(tmp_path, names=[]).exists()
     assert log._ticks(0.0, 100.0) == [0, 20, 40, 60, 80, 100]
+
+
+def test_seconds_go_on_where_the_run_was_stopped(tmp_path):
+    with Log(tmp_path, total=9) as run:
+        run.began -= 100
+        run.write(2, loss=1.0)
+        run.began -= 50
+        run.write(4, loss=1.0)
+    with Log(tmp_path, total=9, step=3) as run:  # what came after step 3 was lost
+        assert 100 <= run.seconds < 110
+        run.write(4, loss=1.0)
+    assert 100 <= log.read(tmp_path)[-1]["seconds"] < 110

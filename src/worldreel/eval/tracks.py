@@ -18,7 +18,7 @@ from worldreel.eval.eye import WIDTH, Sight
 from worldreel.world.scene import COLORS
 
 LEAST = 9  # cells: what is smaller is no thing
-OFTEN = 0.45  # of the frames: what is seen in fewer is no thing
+OFTEN = 0.2  # of the frames: what is seen in fewer is no thing
 SPECK = 0.25  # of a piece of any colour: what is less of it is no colour of its own
 PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
 MOMENTS = 12  # at which a track is looked at

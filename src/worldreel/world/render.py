@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -43,6 +43,26 @@ class Render:
     flow: np.ndarray | None = None  # (F, H, W, 2) float32, 0 in the last frame
 
 
+@overload
+def render(
+    takes: Take,
+    *,
+    size: tuple[int, int],
+    samples: int = 1,
+    truth: bool = False,
+    device: str | torch.device = "cpu",
+    compiled: bool | None = None,
+) -> Render: ...
+@overload
+def render(
+    takes: Sequence[Take],
+    *,
+    size: tuple[int, int],
+    samples: int = 1,
+    truth: bool = False,
+    device: str | torch.device = "cpu",
+    compiled: bool | None = None,
+) -> list[Render]: ...
 def render(
     takes: Take | Sequence[Take],
     *,

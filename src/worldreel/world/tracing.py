@@ -8,6 +8,7 @@ depend on what is drawn beside it.
 from __future__ import annotations
 
 import functools
+import importlib.util
 import logging
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._pytree import tree_leaves, tree_map
 
 from worldreel.errors import SceneError
 from worldreel.world import lights, solids
@@ -56,7 +58,7 @@ def can_compile(device: str) -> bool:
         found = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
         missing = "a C++ compiler"
     else:
-        found = torch.utils._triton.has_triton()
+        found = importlib.util.find_spec("triton")
         missing = "Triton"
     if not found:
         log.warning("drawing without %s: the same pictures, several times slower", missing)
@@ -65,7 +67,25 @@ def can_compile(device: str) -> bool:
 
 @functools.cache
 def _compiled(step: Step) -> Step:
-    return torch.compile(step, dynamic=False, fullgraph=True)
+    """A step for a tile, whose per-frame numbers are widened to planes on the way in.
+
+    Nothing is copied; but values of one shape are compiled into one loop, where frames' own
+    values beside rays' took the compiler minutes to sort.
+    """
+
+    def wide(count: int, *given: Any) -> Any:
+        return step(*tree_map(lambda x: _widened(x, count), given))
+
+    compiled = torch.compile(wide, dynamic=False, fullgraph=True)
+    return lambda *given: compiled(_rays(given), *given)
+
+
+def _rays(given: Any) -> int:
+    return max(x.shape[-1] for x in tree_leaves(given) if isinstance(x, Tensor))
+
+
+def _widened(x: Any, count: int) -> Any:
+    return x.expand(*x.shape[:-1], count) if isinstance(x, Tensor) else x
 
 
 # --- numbers ------------------------------------------------------------------------------------
