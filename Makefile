@@ -1,4 +1,4 @@
-.PHONY: setup demo test lint bench docs
+.PHONY: setup demo test lint bench docs marble
 BIN := .venv/bin
 PROMPT ?= a red ball rolls to the left across a meadow at sunset
 
@@ -13,6 +13,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+
+marble: setup
+	$(BIN)/python recipes/marble.py
 
 docs: setup
 	$(BIN)/python scripts/docs.py

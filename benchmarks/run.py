@@ -55,7 +55,8 @@ AVX2 = {
 }
 
 CHILD = """
-import sys, time
+import os, sys, time
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch
 began = time.perf_counter()
 import worldreel.engine
 took = time.perf_counter() - began

@@ -5,6 +5,8 @@ import json
 import os
 import textwrap
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch
+
 import hypothesis
 import numpy as np
 import pytest

@@ -312,6 +312,15 @@ def test_python_dash_m(tmp_path):
     assert done.stdout == f"worldreel {worldreel.__version__}\n"
 
 
+@pytest.mark.parametrize(("asked", "becomes"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_wait_without_spinning(monkeypatch, capsys, asked, becomes):
+    monkeypatch.setenv("OMP_WAIT_POLICY", asked or "")
+    if asked is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    main(["--version"])
+    assert os.environ["OMP_WAIT_POLICY"] == becomes
+
+
 def test_doctor(capsys):
     assert main(["doctor", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)

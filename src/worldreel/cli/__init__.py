@@ -70,6 +70,9 @@ def root(
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = list(sys.argv[1:] if args is None else args)
+    # OpenMP's threads wait by spinning, which on a busy machine takes the time of those they wait
+    # for: 5 s became minutes. Torch reads this when it is loaded; a quiet machine sees no change.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
         if code == 130:
