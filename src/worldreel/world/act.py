@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import mujoco
 import numpy as np
 from mujoco import rollout
 
 from worldreel.errors import SceneError
+from worldreel.world import stage
+from worldreel.world.actors import RIGS
+from worldreel.world.actors.path import follow, scale
+from worldreel.world.actors.rig import posed, turned
 from worldreel.world.camera import field_of_view, poses
 from worldreel.world.facts import confirm
 from worldreel.world.sample import sample
-from worldreel.world.scene import COLORS, FPS, Scene, Take, mirror
-from worldreel.world.stage import GLOSS, STEPS_PER_SECOND, begin, build, parts, touching
+from worldreel.world.scene import ACTORS, COLORS, FPS, SHAPES, Scene, Take, mirror
+from worldreel.world.stage import GLOSS, STEPS_PER_SECOND, touching
 
 _STEPS = STEPS_PER_SECOND // FPS  # per frame
 
@@ -31,32 +35,110 @@ def act(scene: Scene, *, size: tuple[int, int] = (256, 144)) -> Take:
     if scene.mirrored:
         return reflect(act(mirror(scene), size=size))
     frames = max(1, round(scene.seconds * FPS))
-    model = build(scene)
-    data = begin(scene, model)
-    states, forces = _simulate(model, data, (frames - 1) * _STEPS)
-    count = len(scene.things)
-    pose = states[::_STEPS, 1 : 1 + 7 * count].reshape(frames, count, 7)
-    speed = states[::_STEPS, 1 + 7 * count : 1 + 13 * count].reshape(frames, count, 6)
-    built = [
-        (owner, shape) for owner in range(1, count + 1) for shape in parts(scene.things[owner - 1])
+    bodies, contacts = _played(scene, frames)
+    made = [
+        _performed(scene, index, frames) if thing.kind in ACTORS else bodies[index]
+        for index, thing in enumerate(scene.things)
     ]
-    who = np.array([owner - 1 for owner, _ in built])
-    eye, look = poses(scene.camera, frames)
+    eye, look = poses(scene.camera, frames, follow=made[0].centre)
+    whole = {name: np.concatenate([getattr(m, name) for m in made]) for name in _PER_PART}
+    moving = {
+        name: np.concatenate([getattr(m, name) for m in made], axis=1).astype(np.float32)
+        for name in _PER_FRAME
+    }
     return Take(
         scene=scene,
         fps=FPS,
-        shape=np.array([shape for _, shape in built]),
-        extent=np.array([scene.things[i].extent for i in who], np.float32),
-        color=np.array([COLORS[scene.things[i].color] for i in who], np.float32),
-        gloss=np.array([GLOSS[scene.things[i].material] for i in who], np.float32),
-        owner=who + 1,
-        position=pose[:, who, :3].astype(np.float32),
-        rotation=_matrices(pose[:, who, 3:]).astype(np.float32),
-        velocity=speed[:, who, :3].astype(np.float32),
+        owner=np.repeat(np.arange(1, len(made) + 1), [len(m.shape) for m in made]),
+        **whole,
+        **moving,
+        centre=np.stack([m.centre for m in made], axis=1).astype(np.float32),
+        facing=np.stack([m.facing for m in made], axis=1).astype(np.float32),
         eye=eye.astype(np.float32),
         look=look.astype(np.float32),
         fov=field_of_view(scene.camera.fov, size),
-        contacts=_impulses(scene, forces, frames),
+        contacts=contacts,
+    )
+
+
+_PER_PART = ("shape", "extent", "color", "gloss")
+_PER_FRAME = ("position", "rotation", "velocity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Made:
+    """One thing of a take: its primitives' fields, its own centre and where it faces."""
+
+    shape: np.ndarray
+    extent: np.ndarray
+    color: np.ndarray
+    gloss: np.ndarray
+    position: np.ndarray
+    rotation: np.ndarray
+    velocity: np.ndarray
+    centre: np.ndarray
+    facing: np.ndarray
+
+
+def _played(
+    scene: Scene, frames: int
+) -> tuple[dict[int, _Made], tuple[tuple[int, int, int, float], ...]]:
+    """The things that physics moves, by their number in the scene, and what touched what."""
+    bodies = stage.bodies(scene)
+    if not bodies:
+        return {}, ()
+    model = stage.build(scene)
+    data = stage.begin(scene, model)
+    states, forces = _simulate(model, data, (frames - 1) * _STEPS)
+    count = len(bodies)
+    pose = states[::_STEPS, 1 : 1 + 7 * count].reshape(frames, count, 7)
+    speed = states[::_STEPS, 1 + 7 * count : 1 + 13 * count].reshape(frames, count, 6)
+    turn = _matrices(pose[..., 3:])
+    made = {}
+    for index in dict.fromkeys(body.thing for body in bodies):
+        thing = scene.things[index]
+        own = [i for i, body in enumerate(bodies) if body.thing == index]
+        parts = [(i, part) for i in own for part in bodies[i].parts]
+        at = [i for i, _ in parts]
+        offset = np.array([part.offset for _, part in parts])
+        inner = np.array([part.turn for _, part in parts])
+        made[index] = _Made(
+            shape=np.array([SHAPES.index(part.shape) for _, part in parts]),
+            extent=np.array([part.extent for _, part in parts], np.float32),
+            color=np.array([np.array(COLORS[thing.color]) * p.shade for _, p in parts], np.float32),
+            gloss=np.full(len(parts), GLOSS[thing.material], np.float32),
+            position=pose[:, at, :3] + np.einsum("fpij,pj->fpi", turn[:, at], offset),
+            rotation=turn[:, at] @ inner,
+            velocity=speed[:, at, :3],
+            centre=pose[:, own[0], :3],
+            facing=np.zeros((frames, 2)),
+        )
+    return made, _impulses(scene, forces, frames)
+
+
+def _performed(scene: Scene, index: int, frames: int) -> _Made:
+    """An actor: its rig on its path."""
+    thing = scene.things[index]
+    rig = RIGS[thing.kind]
+    keys = scene.keys if index == 0 else ()
+    path = follow(thing, rig, frames, gravity=scene.gravity, keys=keys)
+    size = scale(thing, rig)
+    centres, turns = posed(rig, path.gait, size)
+    root = turned(np.stack([0 * path.heading, 0 * path.heading, path.heading], axis=1))
+    position = path.origin[:, None] + np.einsum("fij,fpj->fpi", root, centres)
+    coat = np.array(COLORS[thing.color])
+    colors = [coat if bone.color == "coat" else np.array(bone.color) for bone in rig.bones]
+    shades = np.array([[bone.shade] for bone in rig.bones])
+    return _Made(
+        shape=np.array([SHAPES.index(bone.shape) for bone in rig.bones]),
+        extent=size * np.array([bone.extent for bone in rig.bones], np.float32),
+        color=np.clip(np.array(colors) * shades, 0, 1).astype(np.float32),
+        gloss=np.array([bone.gloss for bone in rig.bones], np.float32),
+        position=position,
+        rotation=root[:, None] @ turns,
+        velocity=np.gradient(position, 1 / FPS, axis=0) if frames > 1 else 0 * position,
+        centre=path.origin + (0.0, 0.0, thing.extent[2]),
+        facing=np.stack([np.cos(path.heading), np.sin(path.heading)], axis=1),
     )
 
 
@@ -95,6 +177,8 @@ def reflect(take: Take) -> Take:
         position=take.position * flip + 0.0,
         rotation=take.rotation * turn + 0.0,
         velocity=take.velocity * flip + 0.0,
+        centre=take.centre * flip + 0.0,
+        facing=take.facing * flip[:2] + 0.0,
         eye=take.eye * flip + 0.0,
         # A camera's right is the mirror image of its left; up and forward are just mirrored.
         look=take.look * (np.array([[-1], [1], [1]], np.float32) * flip) + 0.0,

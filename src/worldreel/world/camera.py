@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from worldreel.errors import SceneError
 from worldreel.world.scene import Camera
 
 WIDE = 16 / 9  # the aspect that `Camera.fov` is given for
@@ -23,12 +24,23 @@ def field_of_view(fov: float, size: tuple[int, int]) -> float:
     return math.degrees(2 * math.atan(half_width * height / width))
 
 
-def poses(camera: Camera, frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """The camera's eye (F, 3) and look (F, 3, 3): its move at an even pace over the clip."""
+def poses(
+    camera: Camera, frames: int, *, follow: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The camera's eye (F, 3) and look (F, 3, 3): its move at an even pace over the clip.
+
+    follow: the subject's centre (F, 3), which a camera that follows keeps where it was in view.
+    """
     start = np.array(camera.eye)
     target = np.array(camera.look_at)
-    travelled = camera.amount * np.linspace(0.0, 1.0, frames)  # all at the start if one frame
-    eye, at = _MOVES[camera.move.split("_")[0]](start, target, travelled, camera.move)
+    if camera.move == "follow":
+        if follow is None:
+            raise SceneError("a camera that follows needs a subject's path")
+        along = (follow - follow[0]) * (1.0, 1.0, 0.0)
+        eye, at = start + along, target + along
+    else:
+        travelled = camera.amount * np.linspace(0.0, 1.0, frames)  # all at the start if one frame
+        eye, at = _MOVES[camera.move.split("_")[0]](start, target, travelled, camera.move)
     forward = at - eye
     forward /= np.linalg.norm(forward, axis=1, keepdims=True)
     right = np.cross(forward, (0.0, 0.0, 1.0))
@@ -58,7 +70,28 @@ def _orbit(eye, at, travelled, move):
     return at + _turned(eye - at, angle), at + np.zeros((len(angle), 1))
 
 
-_MOVES = {"static": _static, "pan": _pan, "dolly": _dolly, "orbit": _orbit}
+def _tilt(eye, at, travelled, move):
+    away = at - eye
+    level, rise = np.hypot(away[0], away[1]), away[2]
+    angle = np.arctan2(rise, level) + (travelled if move == "tilt_up" else -travelled)
+    reach = np.hypot(level, rise)
+    ahead = away[:2] / level
+    flat = np.cos(angle)[:, None] * ahead
+    return eye + np.zeros((len(angle), 1)), eye + reach * np.column_stack([flat, np.sin(angle)])
+
+
+def _crane(eye, at, travelled, move):
+    return eye + np.outer(travelled, (0.0, 0.0, 1.0)), at + np.zeros((len(travelled), 1))
+
+
+_MOVES = {
+    "static": _static,
+    "pan": _pan,
+    "tilt": _tilt,
+    "dolly": _dolly,
+    "orbit": _orbit,
+    "crane": _crane,
+}
 
 
 def _turned(vector: np.ndarray, angle: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ def facts(take: Take) -> tuple[Fact, ...]:
 
 def path(take: Take, index: int) -> np.ndarray:
     """Where a thing's centre is, frame by frame: (F, 3) in metres."""
-    return take.position[:, _first_part(take, index)].astype(np.float64)
+    return take.centre[:, index].astype(np.float64)
 
 
 def lowest(take: Take) -> float:
@@ -79,12 +79,14 @@ def lowest(take: Take) -> float:
     boxed = np.abs(down * half).sum(2)
     round_side = np.hypot(down[..., 0], down[..., 1]) * half[..., 0]
     reach = {
-        "sphere": np.broadcast_to(half[..., 0], boxed.shape),
+        "sphere": np.sqrt((np.square(down * half)).sum(2)),
         "box": boxed,
         "cylinder": round_side + np.abs(down[..., 2]) * half[..., 2],
         # Its rim, or its tip when it stands on its head.
         "cone": np.maximum(round_side + down[..., 2] * half[..., 2], -down[..., 2] * half[..., 2]),
     }
+    reach |= {"ellipsoid": reach["sphere"], "block": boxed, "tube": reach["cylinder"]}
+    reach |= {"spike": reach["cone"], "frustum": reach["cylinder"], "dome": reach["cylinder"]}
     kinds = [SHAPES[shape] for shape in take.shape]
     bottoms = [take.position[:, n, 2] - reach[kind][:, n] for n, kind in enumerate(kinds)]
     return float(np.min(bottoms))

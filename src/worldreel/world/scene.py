@@ -21,9 +21,13 @@ from worldreel.errors import SceneError
 
 FPS = 12
 
-# What a scene may name. A new entry here, with its entry in `stage`, `render` and `describe`, is
-# all that a new word of the world needs.
-KINDS = ("ball", "cube", "cylinder", "cone")
+# What a scene may name. A new entry here, with its entries in the rooms that draw, move and
+# describe it, is all that a new word of the world needs.
+THINGS = ("ball", "cube", "cylinder", "cone", "ring", "dominoes", "blocks")  # physics moves them
+ACTORS = (  # a rig moves them (`actors`)
+    "woman", "man", "robot", "dog", "mammoth", "fish", "dragon", "car", "train", "ship",
+)  # fmt: skip
+KINDS = (*THINGS, *ACTORS)
 COLORS: dict[str, tuple[float, float, float]] = {  # sRGB, as a person would pick them
     "red": (0.86, 0.08, 0.08),
     "orange": (1.00, 0.50, 0.03),
@@ -33,22 +37,41 @@ COLORS: dict[str, tuple[float, float, float]] = {  # sRGB, as a person would pic
     "blue": (0.08, 0.20, 0.88),
     "purple": (0.50, 0.10, 0.70),
     "pink": (1.00, 0.45, 0.72),
+    "white": (0.95, 0.95, 0.95),
+    "black": (0.07, 0.07, 0.08),
+    "brown": (0.42, 0.24, 0.10),
+    "grey": (0.50, 0.51, 0.53),
 }
 SIZES = ("small", "medium", "large")
-MATERIALS = ("matte", "glossy", "metal")
-SETTINGS = ("wooden table", "meadow", "snowfield", "wet street")
-LIGHTS = ("noon", "sunset", "night")
+MATERIALS = ("matte", "glossy", "metal", "paper")
+SETTINGS = (
+    "wooden table", "meadow", "snowfield", "wet street", "sandy coast", "desert", "coral reef",
+    "space station",
+)  # fmt: skip
+LIGHTS = ("noon", "sunset", "night", "overcast")
+WEATHERS = ("clear", "snow", "rain", "fog")
+STYLES = ("render", "paper craft", "black and white", "pixel art", "watercolour")
 CAMERAS = (
     "static",
     "pan_left",
     "pan_right",
+    "tilt_up",
+    "tilt_down",
     "dolly_in",
     "dolly_out",
     "orbit_left",
     "orbit_right",
+    "crane_up",
+    "follow",
 )
-ACTIONS = ("rests", "rolls", "slides", "falls", "hits")
+ACTIONS = (  # of things; a stack that is struck topples, a thing that lands on another stacks
+    "rests", "rolls", "slides", "falls", "flies", "hits", "topples", "stacks",
+    # of actors; a dragon flies too, a car and a train drive
+    "stands", "walks", "runs", "swims", "sails", "drives",
+)  # fmt: skip
+EVENTS = ("stops", "turns", "jumps", "waves")  # what an actor does in the midst of it
 DIRECTIONS = ("left", "right", "toward", "away")
+KEYS = ("none", "left", "right", "forward", "back", "jump")  # what drives an actor in a game
 
 # Every word of the world that its mirror image turns into another.
 OTHER_SIDE = {
@@ -58,19 +81,26 @@ OTHER_SIDE = {
     **{f"{move}_right": f"{move}_left" for move in ("pan", "orbit")},
 }
 
-# The primitives that a renderer must draw, by index in `Take.shape`.
-SHAPES = ("sphere", "box", "cylinder", "cone")
+# The primitives that a renderer must draw, by index in `Take.shape`. Those of the first row carry
+# a pattern, so that a turn of them shows; those of actors are plain. A frustum is a cone cut at
+# half its width, a dome the upper half of a ball.
+SHAPES = (
+    "sphere", "box", "cylinder", "cone",
+    "ellipsoid", "block", "tube", "spike", "frustum", "dome",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """One rigid thing, where and how it starts.
+    """One thing or actor, where and how it starts.
 
     position: its centre (x, y, z) in metres; velocity in metres per second; spin in radians per
     second about the world's axes; rotation: a unit quaternion (w, x, y, z); extent: half sizes
-    along its own axes in metres (a ball r, r, r; a cylinder or cone r, r, half its height).
+    along its own axes in metres (a ball r, r, r; a cylinder or cone r, r, half its height; of an
+    actor x is forward, y its left, z up; of a row or a stack those of the whole).
     action: what it is meant to do, one of ACTIONS, with a direction where it has one; target: the
-    index of the thing that it is meant to hit.
+    index of the thing that it is meant to hit or to land on. pieces: how many dominoes or blocks.
+    event: what an actor does `at` so many seconds, one of EVENTS.
     """
 
     kind: str
@@ -85,6 +115,9 @@ class Thing:
     action: str = "rests"
     direction: str | None = None
     target: int | None = None
+    pieces: int = 1
+    event: str | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,15 +138,21 @@ class Camera:
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What there is and what is meant to happen. `things[0]` is the subject."""
+    """What there is and what is meant to happen, in one shot. `things[0]` is the subject.
+
+    Several shots are several scenes of one seed (`shots`).
+    """
 
     seed: int
     setting: str
     light: str
     things: tuple[Thing, ...]
     camera: Camera
+    weather: str = "clear"
+    style: str = "render"
     seconds: float = 2.0
     gravity: float = 9.81
+    keys: tuple[str, ...] = ()  # one per four frames, that drive `things[0]`
     mirrored: bool = False  # textures too are drawn with left and right swapped
     version: int = field(default=1)
 
@@ -121,13 +160,17 @@ class Scene:
         if not self.things:
             raise SceneError("the scene has no subject: give it at least one thing")
         known = [("setting", self.setting, SETTINGS), ("light", self.light, LIGHTS)]
+        known += [("weather", self.weather, WEATHERS), ("style", self.style, STYLES)]
         known.append(("camera move", self.camera.move, CAMERAS))
+        known += [("key", key, KEYS) for key in self.keys]
         for thing in self.things:
             known += [("kind", thing.kind, KINDS), ("color", thing.color, tuple(COLORS))]
             known += [("size", thing.size, SIZES), ("material", thing.material, MATERIALS)]
             known.append(("action", thing.action, ACTIONS))
             if thing.direction is not None:
                 known.append(("direction", thing.direction, DIRECTIONS))
+            if thing.event is not None:
+                known.append(("event", thing.event, EVENTS))
             if thing.target is not None and not 0 <= thing.target < len(self.things):
                 raise SceneError(f"target {thing.target} is none of {len(self.things)} things")
         for name, given, expected in known:
@@ -204,8 +247,9 @@ def _build(cls: type, data: dict[str, Any], **parts: type) -> Any:
 class Take:
     """A scene that was acted out: all that a camera sees, frame by frame, in plain arrays.
 
-    F frames, N primitives. A thing may be built of several primitives; `owner` says which thing
-    (1 is `things[0]`; 0 is kept for the ground and the sky). Rotations map a body's own axes to the
+    F frames, N primitives, M things. A thing may be built of several primitives; `owner` says which
+    thing (1 is `things[0]`; 0 is kept for the ground and the sky). A thing's centre is that of the
+    box that it fills (of its first piece for a row or a stack). Rotations map a body's own axes to the
     world's. `look` has rows right, up, forward: a direction d in the world is `look @ d` in the
     camera's axes. Contacts are (frame, owner, owner, impulse in newton seconds), the ground 0.
     """
@@ -220,6 +264,8 @@ class Take:
     position: np.ndarray  # (F, N, 3) float32
     rotation: np.ndarray  # (F, N, 3, 3) float32
     velocity: np.ndarray  # (F, N, 3) float32
+    centre: np.ndarray  # (F, M, 3) float32
+    facing: np.ndarray  # (F, M, 2) float32, the way an actor faces, unit; 0 for what has no front
     eye: np.ndarray  # (F, 3) float32
     look: np.ndarray  # (F, 3, 3) float32
     fov: float  # vertical, degrees, for the aspect that was asked for

@@ -25,7 +25,7 @@ _GRAZE = 1e-3  # metres: a shadow ray starts this far off its surface
 
 @dataclass(frozen=True, kw_only=True)
 class Solid:
-    """A row of the table. marks: "panels", "rims" or "edges", in a lighter shade of its colour."""
+    """A row of the table. marks: "panels", "rims", "edges" in a lighter shade of its colour, or ""."""
 
     quadric: tuple[float, float, float] = (0.0, 0.0, -1.0)
     square: bool = False
@@ -37,6 +37,12 @@ SOLIDS = {
     "box": Solid(square=True, marks="edges"),
     "cylinder": Solid(quadric=(0.0, 0.0, -1.0), marks="rims"),
     "cone": Solid(quadric=(-0.25, 0.5, -0.25), marks="rims"),
+    "ellipsoid": Solid(quadric=(1.0, 0.0, -1.0), marks=""),
+    "block": Solid(square=True, marks=""),
+    "tube": Solid(quadric=(0.0, 0.0, -1.0), marks=""),
+    "spike": Solid(quadric=(-0.25, 0.5, -0.25), marks=""),
+    "frustum": Solid(quadric=(-0.0625, 0.375, -0.5625), marks=""),
+    "dome": Solid(quadric=(0.25, 0.5, -0.75), marks=""),
 }
 
 
@@ -77,7 +83,8 @@ def pack(take: Take) -> np.ndarray:
     rows = [SOLIDS[SHAPES[i]] for i in take.shape]
     extent = np.maximum(take.extent.astype(np.float64), 1e-6)
     axes = np.swapaxes(take.rotation.astype(np.float64), -1, -2) / extent[None, :, :, None]
-    light = take.color + (1 - take.color) * 0.28
+    plain = np.array([[not r.marks] for r in rows])
+    light = np.where(plain, take.color, take.color + (1 - take.color) * 0.28)
     still = np.concatenate(
         [
             np.cbrt(extent.prod(-1, keepdims=True)),

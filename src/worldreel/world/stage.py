@@ -6,11 +6,12 @@ Nothing here is scripted: a thing is given where it starts and how fast, and phy
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import mujoco
 import numpy as np
 
-from worldreel.world.scene import SHAPES, Scene, Thing
+from worldreel.world.scene import THINGS, Scene, Thing
 from worldreel.world.surface import LIVELINESS, SURFACES
 
 STEPS_PER_SECOND = 480
@@ -20,25 +21,57 @@ DENSITY = 300.0  # kg/m^3: light wood. One for all, so that mass can be told fro
 # ball bounces to is right within 4 %).
 STIFFNESS = 190.0
 
-# The primitives that each kind is built of. A kind of several parts is an entry with several.
-PARTS = {"ball": ("sphere",), "cube": ("box",), "cylinder": ("cylinder",), "cone": ("cone",)}
-GLOSS = {"matte": 0.0, "glossy": 0.35, "metal": 0.75}
+GLOSS = {"matte": 0.0, "glossy": 0.35, "metal": 0.75, "paper": 0.0}
 GRIP = 0.6  # Coulomb friction of what rolls, at least
 _CONE_SIDES = 32
 
 
-def parts(thing: Thing) -> tuple[int, ...]:
-    """The primitives of a thing, as indices into SHAPES."""
-    return tuple(SHAPES.index(shape) for shape in PARTS[thing.kind])
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A primitive of a body, in the body's axes: half sizes, centre, turn (3, 3)."""
+
+    shape: str
+    extent: tuple[float, float, float]
+    offset: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    turn: np.ndarray = field(default_factory=lambda: np.eye(3))
+    shade: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """A rigid body of a thing: a ball is one, a row of dominoes several. thing: its number."""
+
+    thing: int
+    parts: tuple[Part, ...]
+    position: tuple[float, float, float]
+    rotation: tuple[float, float, float, float]
+
+
+SHAPE_OF = {"ball": "sphere", "cube": "box", "cylinder": "cylinder", "cone": "cone"}
+
+
+def bodies(scene: Scene) -> tuple[Body, ...]:
+    """All that physics moves, in the order of the scene's things; actors are none of it."""
+    return tuple(
+        Body(
+            thing=index,
+            parts=(Part(shape=SHAPE_OF[thing.kind], extent=thing.extent),),
+            position=thing.position,
+            rotation=thing.rotation,
+        )
+        for index, thing in enumerate(scene.things)
+        if thing.kind in THINGS
+    )
 
 
 def build(scene: Scene) -> mujoco.MjModel:
-    """The scene as a model: body i+1 is `things[i]`, free to move, its origin at its centre."""
-    bodies = "".join(_body(index, thing) for index, thing in enumerate(scene.things))
+    """The scene as a model: a free body for each of `bodies`, its origin at its centre."""
+    made = bodies(scene)
+    drawn = "".join(_body(scene, body) for body in made)
     meshes = "".join(
-        _cone(index, thing)
-        for index, thing in enumerate(scene.things)
-        if "cone" in PARTS[thing.kind]
+        _cone(body.thing, scene.things[body.thing])
+        for body in made
+        if any(part.shape == "cone" for part in body.parts)
     )
     pairs, sensors = _contacts(scene)
     return mujoco.MjModel.from_xml_string(
@@ -46,7 +79,7 @@ def build(scene: Scene) -> mujoco.MjModel:
         <option timestep="{1 / STEPS_PER_SECOND!r}" gravity="0 0 {-scene.gravity!r}"
                 cone="elliptic" impratio="10"/>
         <asset>{meshes}</asset>
-        <worldbody><geom name="owner0" type="plane" size="0 0 1"/>{bodies}</worldbody>
+        <worldbody><geom name="owner0" type="plane" size="0 0 1"/>{drawn}</worldbody>
         <contact>{pairs}</contact>
         <sensor>{sensors}</sensor>
         </mujoco>"""
@@ -56,26 +89,28 @@ def build(scene: Scene) -> mujoco.MjModel:
 def begin(scene: Scene, model: mujoco.MjModel) -> mujoco.MjData:
     """The state at the first frame: qpos and qvel as the scene gives them."""
     data = mujoco.MjData(model)
-    for index, thing in enumerate(scene.things):
-        rotation = np.array(thing.rotation) / np.linalg.norm(thing.rotation)
+    for index, body in enumerate(bodies(scene)):
+        thing = scene.things[body.thing]
+        rotation = np.array(body.rotation) / np.linalg.norm(body.rotation)
         spin = np.zeros(3)  # MuJoCo turns a free body about its own axes, a scene about the world's
         mujoco.mju_rotVecQuat(spin, np.array(thing.spin), rotation * (1, -1, -1, -1))
-        data.qpos[7 * index : 7 * index + 7] = (*thing.position, *rotation)
+        data.qpos[7 * index : 7 * index + 7] = (*body.position, *rotation)
         data.qvel[6 * index : 6 * index + 6] = (*thing.velocity, *spin)
     mujoco.mj_forward(model, data)
     return data
 
 
-def _body(index: int, thing: Thing) -> str:
-    radius, _, half = thing.extent
+def _body(scene: Scene, body: Body) -> str:
+    owner = body.thing + 1
+    radius, _, half = scene.things[body.thing].extent
     geoms = {
         "sphere": f'type="sphere" size="{radius}"',
-        "box": 'type="box" size="{} {} {}"'.format(*thing.extent),
+        "box": 'type="box" size="{} {} {}"'.format(*scene.things[body.thing].extent),
         "cylinder": f'type="cylinder" size="{radius} {half}"',
-        "cone": f'type="mesh" mesh="cone{index}"',
+        "cone": f'type="mesh" mesh="cone{body.thing}"',
     }
-    (shape,) = PARTS[thing.kind]
-    geom = f'<geom name="owner{index + 1}" {geoms[shape]} density="{DENSITY}"/>'
+    (part,) = body.parts
+    geom = f'<geom name="owner{owner}" {geoms[part.shape]} density="{DENSITY}"/>'
     return f"<body><freejoint/>{geom}</body>"
 
 
@@ -124,7 +159,7 @@ def _contacts(scene: Scene) -> tuple[str, str]:
 
 def touching(scene: Scene) -> list[tuple[int, int]]:
     """All pairs of owners that may touch, the lower first; 0 is the ground."""
-    owners = range(len(scene.things) + 1)
+    owners = [0, *sorted({body.thing + 1 for body in bodies(scene)})]
     return [(low, high) for low in owners for high in owners if low < high]
 
 

@@ -18,16 +18,21 @@ class Surface:
     bounce: float
 
 
-# Varnished wood, short dry grass, packed snow, asphalt under a film of water.
+# Varnished wood, short dry grass, packed snow, asphalt under a film of water; packed sand by the
+# sea, dunes, the sea's floor, plates of steel.
 SURFACES = {
     "wooden table": Surface(slide=0.20, roll=0.06, bounce=0.78),
     "meadow": Surface(slide=0.30, roll=0.30, bounce=0.62),
     "snowfield": Surface(slide=0.08, roll=0.40, bounce=0.52),
     "wet street": Surface(slide=0.15, roll=0.08, bounce=0.74),
+    "sandy coast": Surface(slide=0.35, roll=0.45, bounce=0.45),
+    "desert": Surface(slide=0.35, roll=0.40, bounce=0.45),
+    "coral reef": Surface(slide=0.30, roll=0.35, bounce=0.40),
+    "space station": Surface(slide=0.18, roll=0.05, bounce=0.78),
 }
 
 # Rubber balls bounce best; solids with edges lose speed in every corner that touches.
-LIVELINESS = {"ball": 1.0, "cube": 0.7, "cylinder": 0.7, "cone": 0.65}
+LIVELINESS = {"ball": 1.0, "cube": 0.7, "cylinder": 0.7, "cone": 0.65, "ring": 0.7, "dominoes": 0.4, "blocks": 0.4}
 
 
 def start_speed(distance: float, seconds: float, deceleration: float) -> float:

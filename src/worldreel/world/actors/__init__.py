@@ -1,0 +1,13 @@
+"""The actors of the world: a rig for each, by kind.
+
+A new actor is a rig and its row here.
+"""
+
+from __future__ import annotations
+
+from worldreel.world.actors import people
+from worldreel.world.actors.rig import Rig
+
+RIGS: dict[str, Rig] = {
+    "woman": people.WOMAN,
+}
