@@ -40,7 +40,7 @@ from worldreel.models.dit import DiT
 from worldreel.models.presets import Settings
 from worldreel.models.text import TextEncoder
 from worldreel.train.text import lexicon
-from worldreel.world.facts import LABELS
+from worldreel.world.labels import LABELS
 
 ROOT = Path(__file__).parents[1]
 PROMPT = "a red ball rolls to the left across a snowfield at sunset"

@@ -33,7 +33,7 @@ from worldreel.models.presets import Settings
 from worldreel.train import compressor as compressor_stage
 from worldreel.train import dit as dit_stage
 from worldreel.train import text as text_stage
-from worldreel.world.facts import LABELS
+from worldreel.world.labels import LABELS
 
 RAW, LATENTS = "runs/data", "runs/latents"
 

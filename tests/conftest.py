@@ -37,7 +37,7 @@ def tiny(tmp_path_factory):
     from worldreel.models.presets import TextPreset
     from worldreel.models.text import TextEncoder
     from worldreel.train.text import lexicon
-    from worldreel.world.facts import LABELS
+    from worldreel.world.labels import LABELS
 
     folder = tmp_path_factory.mktemp("tiny")
     rng = np.random.default_rng(0)
@@ -73,7 +73,7 @@ _RECIPE = """
     from worldreel.train import compressor as compressor_stage
     from worldreel.train import dit as dit_stage
     from worldreel.train import text as text_stage
-    from worldreel.world.facts import LABELS
+    from worldreel.world.labels import LABELS
 
     HERE = Path(__file__).parent
 

@@ -29,7 +29,7 @@ STRIDE = (4, 16, 16)  # frames, rows and columns of one latent cell
 # (1 / (1 + metres), the sky 0), and how far it moves (right, down) in cells per latent.
 DENSE = (*KINDS, *COLORS, "near", "flow_x", "flow_y")
 
-Labels = Mapping[str, int]  # a class for each slot of `facts.LABELS`, 0 for what is not said
+Labels = Mapping[str, int]  # a class for each slot of `labels.LABELS`, 0 for what is not said
 
 
 @dataclass(frozen=True, kw_only=True)

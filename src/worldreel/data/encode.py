@@ -21,7 +21,7 @@ from worldreel import checkpoint
 from worldreel.data import clip as clips
 from worldreel.data.clip import STRIDE, Clip
 from worldreel.errors import MediaError
-from worldreel.world.facts import LABELS
+from worldreel.world.labels import LABELS
 
 
 class Compressor(Protocol):

@@ -28,7 +28,7 @@ import torch
 from worldreel.data import clip as clips
 from worldreel.data.clip import Caption, Clip, Words
 from worldreel.errors import MediaError
-from worldreel.world import describe, facts
+from worldreel.world import describe, facts, labels
 from worldreel.world.act import reflect, stage_scene
 from worldreel.world.render import render
 from worldreel.world.scene import Take
@@ -94,10 +94,10 @@ def _words(take: Take, seed: int) -> Words:
     for number, language in enumerate(("en", "zh")):
         rng = np.random.default_rng([seed, int(take.scene.mirrored), number])
         for said in describe.captions(take, rng, count=CAPTIONS, language=language):
-            labels = facts.labels(said.facts)
-            captions.append(Caption(text=said.text, language=language, labels=labels))
+            stated = labels.labels(said.facts)
+            captions.append(Caption(text=said.text, language=language, labels=stated))
     known = facts.facts(take)
-    return Words(captions=tuple(captions), facts=known, labels=facts.labels(known))
+    return Words(captions=tuple(captions), facts=known, labels=labels.labels(known))
 
 
 def _drawn(staged: Iterable[_Staged], settings: Settings) -> Iterator[Clip]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from worldreel.errors import SceneError
-from worldreel.world.facts import LABELS, Fact, facts, labels
+from worldreel.world.facts import Fact, facts
+from worldreel.world.labels import LABELS, labels
 from worldreel.world.scene import OTHER_SIDE, Take
 from worldreel.world.words import LANGUAGES, PHRASES, TEMPLATES, lexicon, plural
 

@@ -32,7 +32,15 @@ SURFACES = {
 }
 
 # Rubber balls bounce best; solids with edges lose speed in every corner that touches.
-LIVELINESS = {"ball": 1.0, "cube": 0.7, "cylinder": 0.7, "cone": 0.65, "ring": 0.7, "dominoes": 0.4, "blocks": 0.4}
+LIVELINESS = {
+    "ball": 1.0,
+    "cube": 0.7,
+    "cylinder": 0.7,
+    "cone": 0.65,
+    "ring": 0.7,
+    "dominoes": 0.4,
+    "blocks": 0.4,
+}
 
 
 def start_speed(distance: float, seconds: float, deceleration: float) -> float:
