@@ -249,8 +249,8 @@ class Take:
 
     F frames, N primitives, M things. A thing may be built of several primitives; `owner` says which
     thing (1 is `things[0]`; 0 is kept for the ground and the sky). A thing's centre is that of the
-    box that it fills (of its first piece for a row or a stack). Rotations map a body's own axes to the
-    world's. `look` has rows right, up, forward: a direction d in the world is `look @ d` in the
+    box that it fills (of its first piece for a row or a stack). Rotations map a body's own axes to
+    the world's. `look` has rows right, up, forward: a direction d in the world is `look @ d` in the
     camera's axes. Contacts are (frame, owner, owner, impulse in newton seconds), the ground 0.
     """
 

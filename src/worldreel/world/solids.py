@@ -25,7 +25,7 @@ _GRAZE = 1e-3  # metres: a shadow ray starts this far off its surface
 
 @dataclass(frozen=True, kw_only=True)
 class Solid:
-    """A row of the table. marks: "panels", "rims", "edges" in a lighter shade of its colour, or ""."""
+    """A row of the table. marks: "panels", "rims", "edges", in a lighter shade, or ""."""
 
     quadric: tuple[float, float, float] = (0.0, 0.0, -1.0)
     square: bool = False
