@@ -18,7 +18,7 @@ from worldreel.world.scene import Scene
 from worldreel.world.vector import Plane, Vec, add, along, blend, dot, ramp, scale
 
 CHANCES = 8
-WIDTH = 29 + CHANCES  # numbers per frame, as `pack` writes and `unpack` reads them
+WIDTH = 30 + CHANCES  # numbers per frame, as `pack` writes and `unpack` reads them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +63,7 @@ class Air(NamedTuple):
     haze: Plane
     pixel: Plane  # radians per pixel
     dark: Plane  # 1 at night
+    seconds: Plane  # since the clip began, for what moves by itself
     chance: tuple[Plane, ...]  # CHANCES numbers in [0, 1)
 
 
@@ -118,8 +119,11 @@ STREET = {
 }  # fmt: skip
 
 
-def pack(scene: Scene, light: Light, pixel: float) -> np.ndarray:
-    """A light and a scene's chances as numbers, (WIDTH,) float32, read back by `unpack`."""
+def pack(scene: Scene, light: Light, pixel: float, seconds: np.ndarray) -> np.ndarray:
+    """A light, a scene's chances and each frame's time (F,), read back by `unpack`.
+
+    -> (WIDTH, F) float32.
+    """
     chance = np.random.default_rng([scene.seed % 2**63, 0x5C1E]).random(CHANCES)
     height, side = np.radians(light.height), np.radians(light.side + 14 * (chance[0] - 0.5))
     side = side if chance[1] < 0.5 else -side
@@ -128,15 +132,16 @@ def pack(scene: Scene, light: Light, pixel: float) -> np.ndarray:
     seen = [np.square(c) for c in (light.zenith, light.horizon)]
     plain = [(c.mean() + (c - c.mean()) * light.tint) * light.lift for c in linear[:2]]
     scalars = light.soft, light.lamps, light.haze, pixel, float(scene.light == "night")
-    numbers = np.concatenate([way, *linear, *seen, *plain, scalars, chance])
-    return numbers.astype(np.float32)
+    still = np.concatenate([way, *linear, *seen, *plain, scalars])
+    columns = [np.repeat(part[:, None], len(seconds), axis=1) for part in (still, chance)]
+    return np.concatenate([columns[0], seconds[None], columns[1]]).astype(np.float32)
 
 
 def unpack(numbers: Tensor) -> Air:
     """(WIDTH, B, 1) -> Air."""
     n = numbers.unbind(0)
     vectors = [n[i : i + 3] for i in range(0, 24, 3)]
-    return Air(*vectors, *n[24:29], chance=n[29:])
+    return Air(*vectors, *n[24:30], chance=n[30:])
 
 
 def sky(direction: Vec, air: Air) -> Vec:

@@ -122,8 +122,8 @@ def pack(takes: Sequence[Take], size: tuple[int, int], device: torch.device) -> 
         spare = [solids.null_body(frames)] * (most - len(packed))
         bodies.append(np.concatenate([packed, *spare]))
         rise = np.tan(np.radians(take.fov) / 2)
-        light = lights.pack(scene, known[scene.light], 2 * rise / height)
-        air.append(np.broadcast_to(light[:, None], (lights.WIDTH, frames)))
+        seconds = np.arange(frames) / take.fps
+        air.append(lights.pack(scene, known[scene.light], 2 * rise / height, seconds))
         spread = np.broadcast_to([rise * width / height, rise], (frames, 2))
         look = take.look.reshape(frames, 9)
         camera.append(np.concatenate([take.eye, look, spread], axis=1).T.astype(np.float32))
