@@ -63,8 +63,8 @@ class Air(NamedTuple):
     haze: Plane
     pixel: Plane  # radians per pixel
     dark: Plane  # 1 at night
-    seconds: Plane  # since the clip began, for what moves by itself
     chance: tuple[Plane, ...]  # CHANCES numbers in [0, 1)
+    seconds: Plane  # since the clip began, for what moves by itself
 
 
 OUTDOORS = {
@@ -132,16 +132,16 @@ def pack(scene: Scene, light: Light, pixel: float, seconds: np.ndarray) -> np.nd
     seen = [np.square(c) for c in (light.zenith, light.horizon)]
     plain = [(c.mean() + (c - c.mean()) * light.tint) * light.lift for c in linear[:2]]
     scalars = light.soft, light.lamps, light.haze, pixel, float(scene.light == "night")
-    still = np.concatenate([way, *linear, *seen, *plain, scalars])
-    columns = [np.repeat(part[:, None], len(seconds), axis=1) for part in (still, chance)]
-    return np.concatenate([columns[0], seconds[None], columns[1]]).astype(np.float32)
+    still = np.concatenate([way, *linear, *seen, *plain, scalars, chance])
+    frames = np.repeat(still[:, None], len(seconds), axis=1)
+    return np.concatenate([frames, seconds[None]]).astype(np.float32)
 
 
 def unpack(numbers: Tensor) -> Air:
     """(WIDTH, B, 1) -> Air."""
     n = numbers.unbind(0)
     vectors = [n[i : i + 3] for i in range(0, 24, 3)]
-    return Air(*vectors, *n[24:30], chance=n[30:])
+    return Air(*vectors, *n[24:29], chance=n[29:-1], seconds=n[-1])
 
 
 def sky(direction: Vec, air: Air) -> Vec:
