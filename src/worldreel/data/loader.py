@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -46,15 +46,22 @@ class Batch:
     seeds: list[int]
 
 
-def turns(buckets: Sequence[Bucket], steps: int) -> list[int]:
+class Weighted(Protocol):
+    """What takes its share of the steps."""
+
+    @property
+    def weight(self) -> float: ...
+
+
+def turns(buckets: Sequence[Weighted], steps: int) -> list[int]:
     """How many of a loader's first batches come from each bucket."""
     drawn = [0] * len(buckets)
     for _ in range(steps):
-        drawn[_turn(drawn, buckets)] += 1
+        drawn[turn(drawn, buckets)] += 1
     return drawn
 
 
-def _turn(drawn: Sequence[int], buckets: Sequence[Bucket]) -> int:
+def turn(drawn: Sequence[int], buckets: Sequence[Weighted]) -> int:
     """The bucket that is furthest behind its share: no run of luck, nothing to remember."""
     due = [(n + 1) / b.weight for n, b in zip(drawn, buckets, strict=True)]
     return due.index(min(due))
@@ -101,7 +108,7 @@ class Loader:
         return self
 
     def __next__(self) -> Batch:
-        which = _turn(self.drawn, self.buckets)
+        which = turn(self.drawn, self.buckets)
         batch = self.buckets[which].batch
         first = self.drawn[which] * batch + self.rank * (batch // self.world)
         self.drawn[which] += 1

@@ -69,11 +69,11 @@ class Settings:
 
 def stream(seeds: Iterable[int], settings: Settings) -> Iterator[Clip]:
     """The clips of these seeds, one after another: training data without a disk."""
-    return _drawn((_stage(seed, settings) for seed in seeds), settings)
+    return draw((stage(seed, settings) for seed in seeds), settings)
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Staged:
+class Staged:
     """A clip but for its pixels."""
 
     seed: int
@@ -82,11 +82,12 @@ class _Staged:
     twin_words: Words
 
 
-def _stage(seed: int, settings: Settings) -> _Staged:
+def stage(seed: int, settings: Settings) -> Staged:
+    """The take of a seed and its words, which need no renderer."""
     seconds = 0.0 if settings.still else settings.seconds
     take = stage_scene(seed, split=settings.split, seconds=seconds, size=settings.size)
     twin = reflect(take)
-    return _Staged(seed=seed, take=take, words=_words(take, seed), twin_words=_words(twin, seed))
+    return Staged(seed=seed, take=take, words=_words(take, seed), twin_words=_words(twin, seed))
 
 
 def _words(take: Take, seed: int) -> Words:
@@ -100,7 +101,7 @@ def _words(take: Take, seed: int) -> Words:
     return Words(captions=tuple(captions), facts=known, labels=labels.labels(known))
 
 
-def _drawn(staged: Iterable[_Staged], settings: Settings) -> Iterator[Clip]:
+def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
     """Staged clips with their pixels; some at once, which is faster."""
     width, height = settings.size
     device = torch.device(settings.device)
@@ -192,7 +193,7 @@ def synthesize(
                 tell(running[future])
         else:  # one process draws on the GPU what the others stage
             for span, staged in _ahead(todo, settings, pool):
-                clips.write(_path(out, span[0]), list(_drawn(staged, settings)))
+                clips.write(_path(out, span[0]), list(draw(staged, settings)))
                 tell(span)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -207,12 +208,12 @@ def _make(out: Path, span: Span, settings: Settings) -> None:
 
 def _ahead(
     spans: Sequence[Span], settings: Settings, pool: ProcessPoolExecutor
-) -> Iterator[tuple[Span, Iterator[_Staged]]]:
+) -> Iterator[tuple[Span, Iterator[Staged]]]:
     """Each span as the pool stages it, three spans ahead of who draws them."""
-    stage = partial(_stage, settings=settings)
-    waiting: deque[tuple[Span, Iterator[_Staged]]] = deque()
+    staged = partial(stage, settings=settings)
+    waiting: deque[tuple[Span, Iterator[Staged]]] = deque()
     for span in spans:
-        waiting.append((span, pool.map(stage, range(*span), chunksize=4)))
+        waiting.append((span, pool.map(staged, range(*span), chunksize=4)))
         if len(waiting) > 3:
             yield waiting.popleft()
     yield from waiting

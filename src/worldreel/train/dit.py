@@ -31,6 +31,7 @@ from worldreel import canvas, checkpoint, flow, parallel, tokens
 from worldreel.canvas import TASKS, Canvas
 from worldreel.data import clip as clips
 from worldreel.data.clip import DENSE
+from worldreel.data.live import Fresh, Live
 from worldreel.data.loader import Batch, Bucket, Loader, turns
 from worldreel.errors import RequestError
 from worldreel.models.dit import DiT
@@ -45,20 +46,31 @@ SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Some steps on some buckets of encoded clips (`data.encode`)."""
+    """Some steps on buckets of encoded clips (`data.encode`), or on clips rendered meanwhile."""
 
     steps: int
-    buckets: tuple[Bucket, ...]
+    buckets: tuple[Bucket, ...] = ()
+    fresh: tuple[Fresh, ...] = ()
+
+    def __post_init__(self) -> None:
+        if bool(self.buckets) == bool(self.fresh):
+            raise ValueError("a phase learns from buckets or from fresh clips: give one of them")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """text: a trained text encoder's folder; start: weights to begin from, or nothing."""
+    """text: a trained text encoder's folder; start: weights to begin from, or nothing.
+
+    compressor: the folder of the one that encodes fresh clips; jobs: processes that render them,
+    per rank.
+    """
 
     preset: DitPreset
     phases: tuple[Phase, ...]
     text: str
     start: str = ""
+    compressor: str = ""
+    jobs: int = 1
     lr: float = 2e-3
     adam_lr: float = 2e-3
     weight_decay: float = 0.0
@@ -246,7 +258,7 @@ def _train(
             if step >= begun or stop:
                 continue
             seed = c.seed + number
-            loader = Loader(phase.buckets, seed=seed, rank=ranks.rank, world=ranks.size)
+            loader = _data(phase, c, seed, ranks)
             if where is not None:
                 loader.load_state_dict(where)
                 where = None
@@ -276,9 +288,23 @@ def _train(
                     _save(out, c, learner, step, at)
                     _final(out, name, c, learner, step, log, ranks)
                     saved = time.monotonic()
+            if isinstance(loader, Live):
+                loader.close()
         if log is not None and run.stale(out, kind="dit", step=step):
             _final(out, name, c, learner, step, log, ranks)
     return step
+
+
+def _data(phase: Phase, c: Config, seed: int, ranks: Ranks) -> Loader | Live:
+    if phase.buckets:
+        return Loader(phase.buckets, seed=seed, rank=ranks.rank, world=ranks.size)
+    if not c.compressor:
+        raise RequestError("fresh clips must be encoded: set compressor= to a trained one's folder")
+    dtype = torch.bfloat16 if c.bf16 else torch.float32
+    encoder = checkpoint.load_compressor(c.compressor, dtype=dtype).to(ranks.device)
+    return Live(
+        phase.fresh, encoder, seed=seed, rank=ranks.rank, world=ranks.size, jobs=c.jobs
+    )  # fmt: skip
 
 
 def _save(out: Path, c: Config, learner: Learner, step: int, loader: Any) -> None:
@@ -313,13 +339,20 @@ def cost(c: Config, learner: Learner, step: int) -> dict[str, Any]:
     for phase in c.phases:
         steps = min(step, phase.steps)
         step -= steps
-        for bucket, drawn in zip(phase.buckets, turns(phase.buckets, steps), strict=True):
-            shards = clips.shards(bucket.path) if drawn else []
-            seen += drawn * bucket.batch
-            if shards:
-                shape = clips.get(shards[0])[0]["latents"].shape  #     n C T h w
-                count = shape[2] * shape[3] * shape[4] // c.preset.patch**2
-                flops += 3.0 * drawn * bucket.batch * learner.model.flops(count, words)
-            elif drawn:
-                flops = math.nan
+        sources = phase.buckets or phase.fresh
+        for source, drawn in zip(sources, turns(sources, steps), strict=True):
+            if not drawn:
+                continue
+            seen += drawn * source.batch
+            time, rows, columns = _shape(source)
+            count = time * rows * columns // c.preset.patch**2
+            flops += 3.0 * drawn * source.batch * learner.model.flops(count, words)
     return {"clips": seen, "flops": flops}
+
+
+def _shape(source: Bucket | Fresh) -> tuple[float, ...]:
+    """Latents in time, rows and columns."""
+    if isinstance(source, Fresh):
+        return source.shape
+    shards = clips.shards(source.path)
+    return clips.get(shards[0])[0]["latents"].shape[2:] if shards else (math.nan,) * 3
