@@ -8,7 +8,7 @@ of hills, the colours of signs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -82,6 +82,11 @@ OUTDOORS = {
         ground=(0.20, 0.22, 0.32), zenith=(0.02, 0.03, 0.10), horizon=(0.10, 0.14, 0.30),
         tint=0.15, soft=0.03, lift=2.3,
     ),
+    "overcast": Light(
+        height=62, side=30, sun=(0.36, 0.37, 0.38), sky=(0.68, 0.70, 0.73),
+        ground=(0.48, 0.49, 0.50), zenith=(0.58, 0.61, 0.65), horizon=(0.77, 0.79, 0.81),
+        soft=0.30, lift=1.15,
+    ),
 }  # fmt: skip
 INDOORS = {
     "noon": Light(
@@ -99,6 +104,11 @@ INDOORS = {
         ground=(0.22, 0.21, 0.24), zenith=(0.02, 0.04, 0.14), horizon=(0.08, 0.12, 0.28),
         tint=0.15, soft=0.05, lift=2.2, haze=1e5,
     ),
+    "overcast": Light(
+        height=50, side=46, sun=(0.40, 0.41, 0.43), sky=(0.66, 0.68, 0.71),
+        ground=(0.46, 0.46, 0.47), zenith=(0.60, 0.63, 0.67), horizon=(0.78, 0.80, 0.82),
+        soft=0.30, lift=1.15, haze=1e5,
+    ),
 }  # fmt: skip
 STREET = {
     "noon": Light(
@@ -115,6 +125,63 @@ STREET = {
         height=58, side=44, sun=(0.60, 0.58, 0.62), sky=(0.28, 0.29, 0.42),
         ground=(0.24, 0.22, 0.32), zenith=(0.02, 0.02, 0.07), horizon=(0.10, 0.09, 0.22),
         tint=0.15, soft=0.04, lift=2.0, haze=60,
+    ),
+    "overcast": Light(
+        height=60, side=34, sun=(0.32, 0.33, 0.34), sky=(0.64, 0.67, 0.70),
+        ground=(0.44, 0.46, 0.48), zenith=(0.50, 0.53, 0.56), horizon=(0.68, 0.70, 0.73),
+        soft=0.30, lift=1.2, lamps=0.7, haze=40,
+    ),
+}  # fmt: skip
+
+COAST = {word: replace(light, haze=900) for word, light in OUTDOORS.items()}  # a clear horizon
+COAST["sunset"] = replace(COAST["sunset"], sun=(1.22, 0.94, 0.70), sky=(0.64, 0.59, 0.66))
+DESERT = {
+    "noon": Light(
+        height=58, side=48, sun=(1.08, 1.02, 0.90), sky=(0.54, 0.54, 0.56),
+        ground=(0.50, 0.44, 0.36), zenith=(0.38, 0.62, 0.90), horizon=(0.97, 0.93, 0.82),
+        haze=110,
+    ),
+    "sunset": replace(
+        COAST["sunset"], zenith=(0.44, 0.30, 0.56), horizon=(1.0, 0.55, 0.24), haze=140,
+    ),
+    "night": replace(OUTDOORS["night"], haze=140),
+    "overcast": replace(
+        OUTDOORS["overcast"], sky=(0.70, 0.69, 0.67), zenith=(0.62, 0.60, 0.57),
+        horizon=(0.78, 0.75, 0.70), haze=70,
+    ),
+}  # fmt: skip
+REEF = {  # through the surface from above; lamps: how strongly the light dances
+    "noon": Light(
+        height=64, side=36, sun=(0.86, 0.98, 0.96), sky=(0.46, 0.62, 0.68),
+        ground=(0.36, 0.48, 0.52), zenith=(0.50, 0.90, 0.95), horizon=(0.08, 0.46, 0.68),
+        tint=0.15, soft=0.06, lift=1.2, haze=11,
+    ),
+    "sunset": Light(
+        height=44, side=60, sun=(1.05, 0.80, 0.62), sky=(0.52, 0.50, 0.62),
+        ground=(0.40, 0.40, 0.50), zenith=(1.0, 0.66, 0.48), horizon=(0.36, 0.32, 0.56),
+        tint=0.10, soft=0.08, lift=1.2, lamps=0.8, haze=11,
+    ),
+    "night": Light(
+        height=60, side=46, sun=(0.34, 0.48, 0.62), sky=(0.18, 0.27, 0.44),
+        ground=(0.14, 0.20, 0.32), zenith=(0.06, 0.22, 0.40), horizon=(0.02, 0.07, 0.20),
+        tint=0.15, soft=0.08, lift=2.6, lamps=0.45, haze=11,
+    ),
+    "overcast": Light(
+        height=66, side=30, sun=(0.40, 0.44, 0.43), sky=(0.55, 0.63, 0.62),
+        ground=(0.42, 0.48, 0.48), zenith=(0.56, 0.70, 0.68), horizon=(0.28, 0.44, 0.46),
+        tint=0.15, soft=0.30, lift=1.3, lamps=0.12, haze=9,
+    ),
+}  # fmt: skip
+STATION = {  # by its lamps: on, or dimmed while the crew sleeps; it has no sunset and no clouds
+    "noon": Light(
+        height=60, side=42, sun=(0.76, 0.78, 0.80), sky=(0.68, 0.70, 0.72),
+        ground=(0.50, 0.52, 0.54), zenith=(0.80, 0.84, 0.88), horizon=(0.60, 0.64, 0.68),
+        soft=0.12, haze=1e5,
+    ),
+    "night": Light(
+        height=58, side=46, sun=(0.36, 0.42, 0.60), sky=(0.22, 0.27, 0.44),
+        ground=(0.18, 0.22, 0.36), zenith=(0.10, 0.14, 0.28), horizon=(0.05, 0.08, 0.20),
+        tint=0.15, soft=0.12, lift=2.6, haze=1e5,
     ),
 }  # fmt: skip
 

@@ -6,10 +6,14 @@ from `Air.chance`, and what moves from `Air.seconds`.
 
 from __future__ import annotations
 
-from worldreel.world.lights import INDOORS, OUTDOORS, STREET
+from worldreel.world.lights import COAST, DESERT, INDOORS, OUTDOORS, REEF, STATION, STREET
+from worldreel.world.settings.coast import sandy_coast
+from worldreel.world.settings.desert import desert
 from worldreel.world.settings.meadow import meadow
+from worldreel.world.settings.reef import coral_reef
 from worldreel.world.settings.setting import SKY, Setting, Surface
 from worldreel.world.settings.snowfield import snowfield
+from worldreel.world.settings.station import space_station
 from worldreel.world.settings.street import wet_street
 from worldreel.world.settings.table import wooden_table
 
@@ -20,4 +24,8 @@ SETTINGS = {
     "meadow": Setting(draw=meadow, lights=OUTDOORS),
     "snowfield": Setting(draw=snowfield, lights=OUTDOORS),
     "wet street": Setting(draw=wet_street, lights=STREET, mirror=True),
+    "sandy coast": Setting(draw=sandy_coast, lights=COAST),
+    "desert": Setting(draw=desert, lights=DESERT),
+    "coral reef": Setting(draw=coral_reef, lights=REEF),
+    "space station": Setting(draw=space_station, lights=STATION, mirror=True),
 }

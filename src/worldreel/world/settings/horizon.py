@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from worldreel.world.lights import Air
-from worldreel.world.texture import cell, scatter
-from worldreel.world.vector import Plane
+from worldreel.world.texture import cell, noise, scatter
+from worldreel.world.vector import Plane, Vec, add, blend, ramp, scale
 
 
 def hills(angle: Tensor, seed: Plane, low: float, high: float) -> Tensor:
@@ -31,7 +31,16 @@ def peaks(angle: Tensor, seed: Plane) -> tuple[Tensor, Tensor]:
     return height, slope
 
 
+def clouds(angle: Tensor, up: Tensor, air: Air) -> tuple[Tensor, Vec]:
+    """How much of the sky clouds hide, in 0..1, and their colour."""
+    first, second = air.chance[6:8]
+    cover = noise(angle * 9, up * 42, first) * 0.65 + noise(angle * 23, up * 95, second) * 0.35
+    cover = ramp(cover, 0.42, 0.72) * ramp(up, 0.015, 0.06)
+    return cover, blend(air.horizon, add(scale(air.sun, 0.6), scale(air.sky, 0.6)), 0.8)
+
+
 def stars(angle: Tensor, up: Tensor, air: Air) -> Tensor:
+    """How brightly a star shines, 0 by day."""
     column, u = cell(angle, 0.035)
     row, v = cell(up, 0.035)
     here = scatter(column, row, air.chance[4]) > 0.86

@@ -6,7 +6,7 @@ import torch
 
 from worldreel.world.lights import Air, sky
 from worldreel.world.settings.ground import UP, seen, to_ground
-from worldreel.world.settings.horizon import hills, stars
+from worldreel.world.settings.horizon import clouds, hills, stars
 from worldreel.world.settings.ring import ring, upright
 from worldreel.world.settings.setting import SKY, Surface
 from worldreel.world.texture import azimuth, cell, noise, scatter
@@ -29,11 +29,9 @@ def meadow(origin: Vec, direction: Vec, air: Air) -> Surface:
 
     angle = azimuth(direction[0], direction[1])
     up = direction[2]
-    clouds = noise(angle * 9, up * 42, ch[6]) * 0.65 + noise(angle * 23, up * 95, ch[7]) * 0.35
-    clouds = ramp(clouds, 0.42, 0.72) * ramp(up, 0.015, 0.06)
-    white = blend(air.horizon, add(scale(air.sun, 0.6), scale(air.sky, 0.6)), 0.8)
-    glow = blend(sky(direction, air), white, 0.85 * clouds)
-    glow = add(glow, scale((0.7, 0.75, 0.9), stars(angle, up, air) * (1 - clouds)))
+    cover, white = clouds(angle, up, air)
+    glow = blend(sky(direction, air), white, 0.85 * cover)
+    glow = add(glow, scale((0.7, 0.75, 0.9), stars(angle, up, air) * (1 - cover)))
     day = add(scale(air.sun, 0.55), scale(air.sky, 0.7))
     for share, low, high, color in (
         (ch[2], 0.035, 0.085, (0.10, 0.20, 0.16)),
