@@ -30,7 +30,8 @@ class Light:
     on a surface: from the sun, from above and from below; zenith and horizon what one sees.
     tint: how far the light's colour tints a thing, whose own colour must stay nameable; lift: how
     much more light it gets. soft: the sun's radius in radians. lamps: how bright windows and signs
-    are. haze: metres at which half of a thing's colour is gone.
+    are, or the light that dances under water. haze: metres at which half of a thing's colour is
+    gone.
     """
 
     height: float
@@ -85,7 +86,7 @@ OUTDOORS = {
     "overcast": Light(
         height=62, side=30, sun=(0.36, 0.37, 0.38), sky=(0.68, 0.70, 0.73),
         ground=(0.48, 0.49, 0.50), zenith=(0.58, 0.61, 0.65), horizon=(0.77, 0.79, 0.81),
-        soft=0.30, lift=1.15,
+        soft=0.30, lift=1.35,
     ),
 }  # fmt: skip
 INDOORS = {
@@ -107,7 +108,7 @@ INDOORS = {
     "overcast": Light(
         height=50, side=46, sun=(0.40, 0.41, 0.43), sky=(0.66, 0.68, 0.71),
         ground=(0.46, 0.46, 0.47), zenith=(0.60, 0.63, 0.67), horizon=(0.78, 0.80, 0.82),
-        soft=0.30, lift=1.15, haze=1e5,
+        soft=0.30, lift=1.35, haze=1e5,
     ),
 }  # fmt: skip
 STREET = {
@@ -129,11 +130,12 @@ STREET = {
     "overcast": Light(
         height=60, side=34, sun=(0.32, 0.33, 0.34), sky=(0.64, 0.67, 0.70),
         ground=(0.44, 0.46, 0.48), zenith=(0.50, 0.53, 0.56), horizon=(0.68, 0.70, 0.73),
-        soft=0.30, lift=1.2, lamps=0.7, haze=40,
+        soft=0.30, lift=1.4, lamps=0.7, haze=40,
     ),
 }  # fmt: skip
 
 COAST = {word: replace(light, haze=900) for word, light in OUTDOORS.items()}  # a clear horizon
+COAST["night"] = replace(COAST["night"], sun=(0.40, 0.54, 0.84), sky=(0.20, 0.28, 0.52))
 COAST["sunset"] = replace(COAST["sunset"], sun=(1.22, 0.94, 0.70), sky=(0.64, 0.59, 0.66))
 DESERT = {
     "noon": Light(
@@ -144,13 +146,13 @@ DESERT = {
     "sunset": replace(
         COAST["sunset"], zenith=(0.44, 0.30, 0.56), horizon=(1.0, 0.55, 0.24), haze=140,
     ),
-    "night": replace(OUTDOORS["night"], haze=140),
+    "night": replace(COAST["night"], haze=140),
     "overcast": replace(
         OUTDOORS["overcast"], sky=(0.70, 0.69, 0.67), zenith=(0.62, 0.60, 0.57),
         horizon=(0.78, 0.75, 0.70), haze=70,
     ),
 }  # fmt: skip
-REEF = {  # through the surface from above; lamps: how strongly the light dances
+REEF = {  # through the surface of the sea
     "noon": Light(
         height=64, side=36, sun=(0.86, 0.98, 0.96), sky=(0.46, 0.62, 0.68),
         ground=(0.36, 0.48, 0.52), zenith=(0.50, 0.90, 0.95), horizon=(0.08, 0.46, 0.68),
@@ -164,12 +166,12 @@ REEF = {  # through the surface from above; lamps: how strongly the light dances
     "night": Light(
         height=60, side=46, sun=(0.34, 0.48, 0.62), sky=(0.18, 0.27, 0.44),
         ground=(0.14, 0.20, 0.32), zenith=(0.06, 0.22, 0.40), horizon=(0.02, 0.07, 0.20),
-        tint=0.15, soft=0.08, lift=2.6, lamps=0.45, haze=11,
+        tint=0.15, soft=0.08, lift=3.0, lamps=0.45, haze=11,
     ),
     "overcast": Light(
-        height=66, side=30, sun=(0.40, 0.44, 0.43), sky=(0.55, 0.63, 0.62),
-        ground=(0.42, 0.48, 0.48), zenith=(0.56, 0.70, 0.68), horizon=(0.28, 0.44, 0.46),
-        tint=0.15, soft=0.30, lift=1.3, lamps=0.12, haze=9,
+        height=66, side=30, sun=(0.48, 0.54, 0.54), sky=(0.60, 0.70, 0.70),
+        ground=(0.42, 0.48, 0.48), zenith=(0.60, 0.74, 0.74), horizon=(0.24, 0.42, 0.46),
+        tint=0.10, soft=0.30, lift=1.35, lamps=0.15, haze=13,
     ),
 }  # fmt: skip
 STATION = {  # by its lamps: on, or dimmed while the crew sleeps; it has no sunset and no clouds

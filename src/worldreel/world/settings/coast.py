@@ -117,7 +117,7 @@ def _sea(
     # Glitter lives in the picture's own perspective, so that it is as fine far off as near.
     a, b = x / (y + 4).clamp(min=1) * 60, torch.log(t) * 26
     glint = noise(a + 1.1 * come, b, ch[6]) * noise(a - 0.9 * come, b + come, ch[7])
-    return color, share.clamp(0.02, 0.8), ramp(glint, 0.46, 0.66) * ramp(depth, 0.5, 3.0)
+    return color, share.clamp(0.02, 0.8), ramp(glint, 0.50, 0.68) * ramp(depth, 0.5, 3.0)
 
 
 def _foam(x: Tensor, y: Tensor, depth: Tensor, bend: Tensor, swell: Plane, air: Air) -> Tensor:

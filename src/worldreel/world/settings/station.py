@@ -27,7 +27,7 @@ def space_station(origin: Vec, direction: Vec, air: Air) -> Surface:
 
     plates, wet = _plates(t, x, y, direction, air)
     wall = _panels(u, z, air)
-    wall = select(slope | ceiling, scale(wall, 0.8), wall)
+    wall = scale(wall, torch.where(ceiling, 1.6, torch.where(slope, 1.1, 1.0)))
     color = select(floor, plates, wall)
 
     strip = ((z - 2.32).abs() < 0.055) | ((z - 0.10).abs() < 0.04)
@@ -88,7 +88,7 @@ def _plates(t: Tensor, x: Tensor, y: Tensor, direction: Vec, air: Air) -> tuple[
     tone = tone * torch.where(edge > 0.555, 1 - seam, 1.0)
     bolt = (u - 0.48) ** 2 + (v - 0.48) ** 2 < 0.0009
     tone = torch.where(bolt, 1.5, tone)
-    return scale((0.24, 0.26, 0.29), tone), torch.where(edge > 0.555, 0.0, 0.35)
+    return scale((0.10, 0.115, 0.14), tone), torch.where(edge > 0.555, 0.0, 0.35)
 
 
 def _panels(u: Tensor, z: Tensor, air: Air) -> Vec:
@@ -100,7 +100,7 @@ def _panels(u: Tensor, z: Tensor, air: Air) -> Vec:
     edge = torch.maximum(s - 0.75, v - 0.39)
     kind = scatter(column, row, ch[5])
     tone = 0.86 + 0.2 * scatter(column, row + 20, ch[5])
-    paint = select(kind < 0.16, (0.30, 0.36, 0.42), (0.56, 0.59, 0.62))
+    paint = select(kind < 0.16, (0.30, 0.36, 0.42), (0.68, 0.71, 0.74))
     vent = (kind > 0.80) & (s < 0.42) & (v < 0.2)
     _, slat = cell(z, 0.09)
     tone = tone * torch.where(vent & (slat < 0.5), 0.35, 1.0)
