@@ -24,8 +24,7 @@ def desert(origin: Vec, direction: Vec, air: Air) -> Surface:
     t = to_ground(origin, direction)
     x, y, _ = along(origin, direction, t.clamp(max=5000))
     color = _sand(t, x, y, direction, air)
-    angle = azimuth(direction[0], direction[1])
-    glow = _beyond(angle, direction[2], direction, air)
+    glow = _beyond(azimuth(direction[0], direction[1]), direction, air)
 
     solid = t < SKY
     zero = torch.zeros_like(t)
@@ -108,9 +107,10 @@ def _cactus(origin: Vec, direction: Vec, air: Air) -> tuple[Tensor, Tensor, Vec]
     return far, here, scale((0.13, 0.30, 0.10), lit * (1 + 0.25 * ribs))
 
 
-def _beyond(angle: Tensor, up: Tensor, direction: Vec, air: Air) -> Vec:
+def _beyond(angle: Tensor, direction: Vec, air: Air) -> Vec:
     """The sky, and mesas of banded rock."""
     ch = air.chance
+    up = direction[2]
     glow = add(sky(direction, air), scale((0.7, 0.75, 0.9), stars(angle, up, air)))
     day = add(scale(air.sun, 0.55), scale(air.sky, 0.6))
     for seed, width, high, fade in ((ch[6], 0.33, 0.062, 0.45), (ch[7], 0.58, 0.085, 0.15)):

@@ -83,7 +83,7 @@ def _coral(
     u = (place - 0.5) * width + 0.3 * (scatter(number, 7.0, seed) - 0.5)
     u, v = u / size, height / size
 
-    # A fan, with slots between its ribs and a hole in every other one.
+    # A fan, with slots between its ribs.
     out, turn = torch.sqrt(u * u + (v - 0.12) ** 2), azimuth(u, v - 0.12)
     slot = 0.030 - torch.sin(turn * 9).abs() * out * 0.22
     fan = torch.maximum(out - 0.66 - 0.03 * torch.cos(turn * 18), slot * ramp(out, 0.12, 0.3))
@@ -131,7 +131,7 @@ def _water(direction: Vec, air: Air) -> Vec:
     """The open water, brighter toward the surface, and two sheets of far rock."""
     up = direction[2]
     angle = azimuth(direction[0], direction[1])
-    glow = blend(air.horizon, air.zenith, 0.85 * ramp(up, -0.06, 0.42))
+    glow = blend(air.horizon, air.zenith, 0.85 * ramp(up, 0.0, 0.42))
     for seed, high, deep in ((air.chance[4], 0.17, 0.80), (air.chance[5], 0.10, 0.62)):
         ridge = hills(angle * 1.7, seed, 0.02, high) + 0.014 * torch.sin(angle * 41 + 9 * seed)
         shade = torch.where(up < ridge, deep, deep + (1 - deep) * ramp(up - ridge, -0.01, 0.03))

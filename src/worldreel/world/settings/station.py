@@ -186,7 +186,7 @@ def _space(direction: Vec, air: Air) -> Vec:
     earth = blend(earth, (0.85, 0.88, 0.92), ramp(cloud, 0.55, 0.80))
     bands = noise(b * 5.5 + 0.4 * a, 0 * a, ch[5])
     giant = blend((0.72, 0.46, 0.22), (0.80, 0.68, 0.46), bands)
-    body = scale(select(ringed & (out > -1), giant, earth), 0.03 + 0.97 * lit)
+    body = scale(select(ringed, giant, earth), 0.03 + 0.97 * lit)
     space = select(out < 1, body, space)
     flat = (b - 0.25 * a) / 0.24
     reach = torch.sqrt(a * a + flat * flat)
