@@ -5,9 +5,14 @@ A new actor is a rig and its row here.
 
 from __future__ import annotations
 
-from worldreel.world.actors import people
+from worldreel.world.actors import creatures, people, vehicles
 from worldreel.world.actors.rig import Rig
 
 RIGS: dict[str, Rig] = {
     "woman": people.WOMAN,
+    "fish": creatures.FISH,
+    "dragon": creatures.DRAGON,
+    "car": vehicles.CAR,
+    "train": vehicles.TRAIN,
+    "ship": vehicles.SHIP,
 }

@@ -76,9 +76,12 @@ def follow(
         # Half a turn is to the left or to the right: to the side of the viewer, who then sees it.
         if abs(abs(gap) - math.pi) < 1e-6:
             gap = math.copysign(gap, -math.cos(facing)) if abs(math.cos(facing)) > 0.1 else gap
-        facing += max(-_TURN, min(_TURN, gap * 20)) / (FPS * _STEPS)
-        if abs(gap) > 0.5:
-            wanted = 0.0  # it turns on the spot
+        most = _TURN  # what is driven by keys answers at once
+        if rig.radius and not keys:
+            most = min(_TURN, speed / (size * rig.radius))
+        facing += max(-most, min(most, gap * 20)) / (FPS * _STEPS)
+        if abs(gap) > 0.5:  # it slows down for a bend, and stops to turn on the spot
+            wanted = min(wanted, size * rig.speed[0]) if rig.radius else 0.0
         change = _GRIP / (FPS * _STEPS)
         speed += max(-change, min(change, wanted - speed)) if up == 0 else 0.0
         if step % _STEPS == 0:

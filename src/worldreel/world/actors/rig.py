@@ -78,6 +78,7 @@ class Rig:
     speed: metres per second of both ways; stride: metres per cycle of both. size: half sizes of
     the box that it fills (forward, left, up). events: what it can do in the midst of it. float_:
     metres that its origin is above the ground (a fish, a dragon) or the water (a ship: 0).
+    radius: metres of the bend that it turns round on while it goes on; 0 turns on the spot.
     """
 
     bones: tuple[Bone, ...]
@@ -89,6 +90,7 @@ class Rig:
     stands: str = "stands"
     events: tuple[str, ...] = ("stops", "turns")
     float_: float = 0.0
+    radius: float = 0.0
 
     def index(self, name: str) -> int:
         """The place of a bone."""
