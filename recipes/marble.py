@@ -25,6 +25,7 @@ from pathlib import Path
 import torch
 
 from worldreel import checkpoint
+from worldreel.data import synth
 from worldreel.data.encode import encode
 from worldreel.data.loader import Bucket
 from worldreel.data.synth import synthesize
@@ -114,10 +115,10 @@ SETTINGS = Settings(name="marble", steps=20, guidance_scale=4.0, flow_shift=2.0)
 
 def render_all() -> None:
     for f in folders():
-        synthesize(
-            f"{RAW}/{f.name}", first_seed=f.first_seed, count=f.count, size=f.size,
-            seconds=f.seconds or 2.0, still=not f.seconds, samples=4, jobs=2, compiled=False,
-        )  # fmt: skip
+        settings = synth.Settings(
+            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, compiled=False
+        )
+        synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=2)
 
 
 def encode_all() -> None:

@@ -1,6 +1,6 @@
 """The rulers of the examiner: trained on renders alone, from seeds, by one command.
 
-    python -m worldreel.data.synth runs/data/small --count 3072 --first-seed 200000 --samples 4
+    worldreel world render --out runs/data/small --count 3072 --seed 200000 --samples 4
     python -m recipes.rulers --clips runs/data/small
 
 Clips of the folder teach the eye and the sense of motion; renders of its own, of seeds from
@@ -202,7 +202,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--tracks", type=int, default=1000, help="clips that motion learns from")
     chosen = parser.parse_args(arguments)
     if not clips.shards(chosen.clips):
-        parser.error(f"{chosen.clips} holds no clips: make them with worldreel.data.synth")
+        parser.error(f"{chosen.clips} holds no clips: make them with `worldreel world render`")
     began = time.monotonic()
     ordinary = lessons.from_folder(chosen.clips, 2048)
     sources = [ordinary, *lessons.own_renders(chosen.out)]

@@ -1,5 +1,6 @@
 """Laws of the data room: a seed is a clip, shards are whole or refused, batches resume exactly."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from worldreel.errors import CheckpointError, MediaError
 from worldreel.world import facts
 
 LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3, compiled=False)
-TINY: dict[str, Any] = dict(first_seed=10, shard=3, **LOOK)
+SMALL, STILL = synth.Settings(**LOOK), synth.Settings(**LOOK, still=True)
+TINY: dict[str, Any] = dict(first_seed=10, shard=3)
 
 
 class Mean(nn.Module):
@@ -33,8 +35,8 @@ class Mean(nn.Module):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("data")
-    synth.synthesize(out / "clips", count=7, **TINY)
-    synth.synthesize(out / "stills", count=3, **TINY | {"shard": 64}, still=True)
+    synth.synthesize(out / "clips", SMALL, count=7, **TINY)
+    synth.synthesize(out / "stills", STILL, count=3, **TINY | {"shard": 64})
     encode.encode(out / "clips", out / "latents", Mean())
     encode.encode(out / "stills", out / "still_latents", Mean(), batch=2)
     return out
@@ -52,7 +54,7 @@ def same(a, b):
 
 
 def test_a_shard_round_trips(folder):
-    made = list(synth.stream(range(10, 12), synth.Settings(**LOOK)))
+    made = list(synth.stream(range(10, 12), SMALL))
     for a, b in zip(made, all_clips(folder / "clips"), strict=False):
         assert same(a, b)
     first = made[0]
@@ -62,36 +64,55 @@ def test_a_shard_round_trips(folder):
     assert [f.shape for f, _ in clip.raw(folder / "stills")] == [(1, 32, 32, 3)] * 3
 
 
+def test_all_that_is_known_goes_to_the_shard_and_back(tmp_path):
+    synth.synthesize(tmp_path, replace(SMALL, truth=True), count=1, **TINY)
+    (made,) = all_clips(tmp_path)
+    assert made.truth is not None and made.contacts == tuple(map(tuple, made.contacts))
+    shapes = {name: values.shape for name, values in made.truth.items()}
+    assert shapes["depth"] == (4, 32, 32) and shapes["flow"] == (4, 32, 32, 2)
+    assert shapes["centre"] == shapes["velocity"] == (4, clip.MOST, 3)
+    moved = np.diff(made.truth["centre"], axis=0)[:, 0] * 12
+    assert np.allclose(moved[0], made.truth["velocity"][0, 0], atol=1e-4)
+    twin = made.mirrored_twin()
+    assert twin.truth is not None
+    assert np.array_equal(twin.truth["depth"], made.truth["depth"][:, :, ::-1])
+    assert np.array_equal(twin.truth["flow"][..., 0], -made.truth["flow"][:, :, ::-1, 0])
+    back = twin.mirrored_twin().truth
+    assert back is not None
+    for name, values in made.truth.items():
+        assert np.array_equal(back[name], values, equal_nan=True), name
+
+
 def test_jobs_and_shards_change_no_clip(folder, tmp_path):
-    synth.synthesize(tmp_path, count=7, jobs=2, **TINY | {"shard": 4})
+    synth.synthesize(tmp_path, SMALL, count=7, jobs=2, **TINY | {"shard": 4})
     made, known = all_clips(tmp_path), all_clips(folder / "clips")
     assert [c.seed for c in made] == list(range(10, 17))
     assert all(same(a, b) for a, b in zip(made, known, strict=True))
 
 
 def test_synthesis_goes_on_where_it_stopped(folder, tmp_path, capsys):
-    synth.synthesize(tmp_path, count=4, **TINY)
+    synth.synthesize(tmp_path, SMALL, count=4, **TINY)
     first = (tmp_path / "shard-0000000010.json").stat().st_mtime_ns
-    synth.synthesize(tmp_path, count=7, **TINY)  # the short last shard is made again, whole
+    synth.synthesize(tmp_path, SMALL, count=7, **TINY)  # the short last shard is made again, whole
     assert (tmp_path / "shard-0000000010.json").stat().st_mtime_ns == first
     assert all(
         same(a, b) for a, b in zip(all_clips(tmp_path), all_clips(folder / "clips"), strict=True)
     )
     assert "7/7 clips" in capsys.readouterr().err
     with pytest.raises(ValueError, match="give another folder"):
-        synth.synthesize(tmp_path, count=4, **TINY | {"size": (48, 32)})
+        synth.synthesize(tmp_path, replace(SMALL, size=(48, 32)), count=4, **TINY)
     with pytest.raises(ValueError, match="multiples of 16"):
-        synth.synthesize(tmp_path, count=4, **TINY | {"size": (40, 32)})
+        synth.synthesize(tmp_path, replace(SMALL, size=(40, 32)), count=4, **TINY)
 
 
 def test_a_truncated_shard_is_refused_and_remade(folder, tmp_path):
-    synth.synthesize(tmp_path, count=1, **TINY)
+    synth.synthesize(tmp_path, SMALL, count=1, **TINY)
     (shard,) = clip.shards(tmp_path)
     file = shard.with_suffix(".safetensors")
     file.write_bytes(file.read_bytes()[:-7])
     with pytest.raises(MediaError, match="truncated: delete both files"):
         clip.read(shard)
-    synth.synthesize(tmp_path, count=1, **TINY)
+    synth.synthesize(tmp_path, SMALL, count=1, **TINY)
     assert same(clip.read(shard)[0], all_clips(folder / "clips")[0])
 
 
@@ -166,7 +187,7 @@ def test_resume_gives_the_very_next_batch(folder):
 
 
 def test_new_shards_change_no_resumed_run(folder, tmp_path):
-    synth.synthesize(tmp_path / "raw", count=6, **TINY)
+    synth.synthesize(tmp_path / "raw", SMALL, count=6, **TINY)
     encode.encode(tmp_path / "raw", tmp_path / "latents", Mean())
     run = Loader([Bucket(path=tmp_path / "latents", batch=4)], seed=0)
     next(run)

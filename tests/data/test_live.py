@@ -34,9 +34,7 @@ def same(a, b):
 
 
 def test_a_clip_is_what_the_same_seed_gives_on_disk(compressor, tmp_path):
-    synth.synthesize(
-        tmp_path / "raw", first_seed=40, count=4, size=(32, 16), seconds=1 / 3, compiled=False
-    )
+    synth.synthesize(tmp_path / "raw", SETTINGS, first_seed=40, count=4)
     encode(tmp_path / "raw", tmp_path / "latents", compressor)
     loader = Loader([Bucket(path=tmp_path / "latents", batch=8)], seed=0)
     stored = next(loader)

@@ -1,9 +1,10 @@
-"""`worldreel world`: what the world looks like, without any model."""
+"""`worldreel world`: the simulated world that marble learns from, without any model."""
 
 import json
 from dataclasses import replace
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,61 +13,226 @@ from worldreel.errors import MissingExtraError, RequestError
 from worldreel.output import check_writable
 from worldreel.request import parse_size
 
+if TYPE_CHECKING:
+    from worldreel.world.scene import Take
+
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 
-ACROSS = 4  # pictures of each scene
+ACROSS = 4  # pictures of each scene in a sheet
+
+Seed = Annotated[int, typer.Option(help="Of the first scene; they count up.")]
+Size = Annotated[str, typer.Option(metavar="WxH", help="Pixels of each picture.")]
+Seconds = Annotated[float, typer.Option(help="Of each scene.")]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--with", metavar="WORD", help="Keep to this word's scenes; may be repeated."),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--scene", metavar="FILE", help="A scene of your own, JSON; may be repeated."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 
 
 @app.callback()
 def world() -> None:
     """The simulated world that marble learns from."""
+    if find_spec("mujoco") is None:
+        raise MissingExtraError("the world's physics needs mujoco: pip install 'worldreel[world]'")
 
 
 @app.command()
 def preview(
-    out: Annotated[str, typer.Option("--out", "-o", help="A .png of all scenes.")] = "world.png",
-    count: Annotated[int, typer.Option(help="How many scenes, one in each row.")] = 6,
-    seed: Annotated[int, typer.Option(help="Of the first scene; they count up.")] = 0,
-    size: Annotated[str, typer.Option(metavar="WxH", help="Pixels of each picture.")] = "256x144",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    out: Annotated[
+        str, typer.Option("--out", "-o", help="A .png sheet, or a video of the scenes in turn.")
+    ] = "world.png",
+    count: Annotated[int, typer.Option(help="How many scenes.")] = 6,
+    seed: Seed = 0,
+    size: Size = "256x144",
+    seconds: Seconds = 2.0,
+    within: Within = None,
+    scene: Files = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Render some scenes into one picture, and print what they show."""
-    if not 1 <= count <= 100 or seed < 0:
-        raise RequestError("--count must be from 1 to 100, and --seed at least 0")
+    """Render random or named scenes into one picture or video, and print what they show."""
+    if not 1 <= count <= 100:
+        raise RequestError("--count must be from 1 to 100")
     width, height = parse_size(size)
-    check_writable(out, num_frames=1)
-    if find_spec("mujoco") is None:
-        raise MissingExtraError("the world's physics needs mujoco: pip install 'worldreel[world]'")
+    still = Path(out).suffix.lower() == ".png"
+    check_writable(out, num_frames=1 if still else 2)
     import numpy as np
 
     from worldreel.media import Video
     from worldreel.provenance import RENDERED
-    from worldreel.world.act import stage_scene
+    from worldreel.world.render import Render, render
+    from worldreel.world.scene import FPS
+
+    rows, told = [], []
+    total = len(scene) if scene else count
+    with progress(quiet=quiet) as tell:
+        for index, (name, take) in enumerate(
+            _takes(scene, seed, count, seconds, within, (width, height))
+        ):
+            tell("render", index, total)
+            shown = _few(take) if still else take
+            made = render(shown, size=(width, height), samples=4, compiled=False)
+            assert isinstance(made, Render)
+            rows.append(made.frames)
+            told.append({"seed": name, "caption": _caption(take, "en")})
+        tell("render", total, total)
+    if still:
+        frames = np.concatenate([np.concatenate(list(r), axis=1) for r in rows])[None]
+    else:
+        frames = np.concatenate(rows)
+    about = {"request": {"world": told}, "digital_source_type": RENDERED}
+    path = Video(frames, fps=FPS, metadata=about).save(out)
+    if as_json:
+        print(json.dumps({"path": str(path), "scenes": told}, ensure_ascii=False))
+    else:
+        for one in told:
+            print(f"{one['seed']}: {one['caption']}")
+
+
+@app.command("render")
+def render_shards(
+    out: Annotated[str, typer.Option("--out", "-o", help="A folder, for shards of clips.")],
+    count: Annotated[int, typer.Option(help="How many clips.")],
+    seed: Seed = 0,
+    size: Size = "256x144",
+    seconds: Seconds = 2.0,
+    samples: Annotated[int, typer.Option(help="Rays per pixel at edges; 1 is fastest.")] = 4,
+    still: Annotated[bool, typer.Option("--still", help="Pictures instead of clips.")] = False,
+    split: Annotated[
+        str | None, typer.Option(help="held_out: scenes of the pairs that training never sees.")
+    ] = None,
+    within: Within = None,
+    truth: Annotated[
+        bool, typer.Option("--truth/--no-truth", help="Depth, flow, positions, contacts too.")
+    ] = True,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 1,
+    device: Annotated[str, typer.Option(help="Where frames are drawn: cpu or cuda.")] = "cpu",
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Render clips with captions, facts and ground truth into shards; resumes where it stopped."""
+    if count < 1 or seed < 0 or not 1 <= jobs <= 256:
+        raise RequestError("--count and --jobs must be at least 1, and --seed at least 0")
+    from worldreel.data import clip, synth
+
+    try:
+        settings = synth.Settings(
+            size=parse_size(size), seconds=seconds, samples=samples, split=split, still=still,
+            within=tuple(within or ()), truth=truth, device=device,
+            compiled=None if device != "cpu" else False,
+        )  # fmt: skip
+        with progress(quiet=quiet) as tell:
+            synth.synthesize(out, settings, first_seed=seed, count=count, jobs=jobs, progress=tell)
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    made = [str(path) for path in clip.shards(out)]
+    if as_json:
+        print(json.dumps({"path": out, "clips": count, "first_seed": seed, "shards": made}))
+    else:
+        print(f"{count} clips are in {out}: read them with worldreel.data.clip.read(shard)")
+
+
+@app.command()
+def show(
+    scene: Annotated[str, typer.Argument(metavar="SEED|FILE", help="A seed, or a scene's JSON.")],
+    out: Annotated[
+        str | None, typer.Option("--out", "-o", help="A picture or a video of it, too.")
+    ] = None,
+    size: Size = "256x144",
+    seconds: Seconds = 2.0,
+    within: Within = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """What a scene is: its JSON, its facts, and how it may be said in both languages."""
+    if out is not None:
+        check_writable(out, num_frames=1 if Path(out).suffix.lower() == ".png" else 2)
+    given = [Path(scene)] if not scene.isdecimal() else None
+    seed = 0 if given else int(scene)
+    ((_, take),) = _takes(given, seed, 1, seconds, within, parse_size(size))
+    from worldreel.world.facts import facts
+
+    known = {
+        "scene": json.loads(take.scene.to_json()),
+        "facts": [str(fact) for fact in facts(take)],
+        "captions": {language: _captions(take, language) for language in ("en", "zh")},
+    }
+    if out is not None:
+        known["path"] = _filmed(take, out, parse_size(size), quiet)
+    if as_json:
+        print(json.dumps(known, ensure_ascii=False))
+        return
+    print(take.scene.to_json())
+    for line in (*known["facts"], *known["captions"]["en"], *known["captions"]["zh"]):
+        print(line)
+
+
+def _takes(
+    files: list[Path] | None,
+    seed: int,
+    count: int,
+    seconds: float,
+    within: list[str] | None,
+    size: tuple[int, int],
+) -> Any:
+    """Names and takes: of scene files, or of seeds."""
+    if seed < 0 or not 0 <= seconds <= 60:
+        raise RequestError("--seed must be at least 0, and --seconds from 0 to 60")
+    from worldreel.world.act import act, stage_scene
+    from worldreel.world.scene import Scene
+
+    for path in files or ():
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise RequestError(f"{path} is no scene: {error}") from None
+        yield str(path), act(Scene.from_json(text), size=size)
+    if not files:
+        for number in range(seed, seed + count):
+            yield number, stage_scene(number, seconds=seconds, size=size, within=within or ())
+
+
+def _few(take: "Take") -> "Take":
+    """Some frames of a take, evenly."""
+    import numpy as np
+
+    shown = np.linspace(0, take.num_frames - 1, ACROSS).round().astype(int)
+    moving = ("position", "rotation", "velocity", "centre", "facing", "eye", "look")
+    return replace(take, **{name: getattr(take, name)[shown] for name in moving})
+
+
+def _captions(take: "Take", language: str, count: int = 4) -> list[str]:
+    import numpy as np
+
     from worldreel.world.describe import captions
+
+    rng = np.random.default_rng(take.scene.seed)
+    return [c.text for c in captions(take, rng, count=count, language=language)]
+
+
+def _caption(take: "Take", language: str) -> str:
+    return _captions(take, language, count=1)[0]
+
+
+def _filmed(take: "Take", out: str, size: tuple[int, int], quiet: bool) -> str:
+    import numpy as np
+
+    from worldreel.media import Video
+    from worldreel.provenance import RENDERED
     from worldreel.world.render import Render, render
 
-    rows, scenes = [], []
-    with progress(quiet=quiet) as told:
-        for index in range(count):
-            told("render", index, count)
-            take = stage_scene(seed + index, size=(width, height))
-            (caption,) = captions(take, np.random.default_rng(seed + index), count=1)
-            shown = np.linspace(0, take.num_frames - 1, ACROSS).round().astype(int)
-            moving = ("position", "rotation", "velocity", "eye", "look")
-            few = replace(take, **{name: getattr(take, name)[shown] for name in moving})
-            made = render(few, size=(width, height), compiled=False)
-            assert isinstance(made, Render)
-            rows.append(np.concatenate(list(made.frames), axis=1))
-            scenes.append({"seed": seed + index, "caption": caption.text})
-        told("render", count, count)
-    sheet = np.concatenate(rows)
-    path = Video(
-        sheet[None],
-        metadata={"request": {"world": scenes}, "digital_source_type": RENDERED},
-    ).save(out)
-    if as_json:
-        print(json.dumps({"path": str(path), "scenes": scenes}, ensure_ascii=False))
-    else:
-        for scene in scenes:
-            print(f"{scene['seed']}: {scene['caption']}")
+    still = Path(out).suffix.lower() == ".png"
+    with progress(quiet=quiet) as tell:
+        tell("render", 0, 1)
+        made = render(_few(take) if still else take, size=size, samples=4, compiled=False)
+        tell("render", 1, 1)
+    assert isinstance(made, Render)
+    frames = np.concatenate(list(made.frames), axis=1)[None] if still else made.frames
+    about = {"request": {"world": take.scene.seed}, "digital_source_type": RENDERED}
+    return str(Video(frames, fps=take.fps, metadata=about).save(out))

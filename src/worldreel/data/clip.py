@@ -76,6 +76,8 @@ class Clip:
     dense: np.ndarray  #    T h w A  float16, see DENSE
     words: Words
     twin_words: Words  # what is said of the mirrored twin
+    truth: Mapping[str, np.ndarray] | None = None  # see `truth`
+    contacts: tuple[tuple[int, int, int, float], ...] = ()  # as in a take, of the clip's frames
 
     @property
     def captions(self) -> tuple[Caption, ...]:
@@ -97,6 +99,7 @@ class Clip:
             frames=np.ascontiguousarray(self.frames[:, :, ::-1]),
             ids=np.ascontiguousarray(self.ids[:, :, ::-1]),
             dense=mirror_dense(self.dense),
+            truth=self.truth and mirror_truth(self.truth),
             words=self.twin_words,
             twin_words=self.words,
         )
@@ -135,6 +138,51 @@ def dense(
     return out.astype(np.float16)
 
 
+MOST = 4  # things that a scene holds; the arrays of fewer are filled up with NaN
+
+
+def truth(render: Render, take: Take) -> dict[str, np.ndarray]:
+    """All else that is exactly known of every frame.
+
+    depth (F, H, W) float16 in metres, inf in the sky; flow (F, H, W, 2) float16, in pixels until
+    the next frame; normals (F, H, W, 3) int8, of -127 to 127; centre and velocity (F, MOST, 3)
+    float32, metres and metres per second; facing (F, MOST, 2); eye (F, 3) and look (F, 3, 3).
+    """
+    assert render.depth is not None and render.flow is not None and render.normals is not None
+    frames = take.num_frames
+    velocity = np.zeros_like(take.centre)
+    if frames > 1:
+        velocity = np.gradient(take.centre, 1 / take.fps, axis=0)
+    things = {"centre": take.centre, "velocity": velocity, "facing": take.facing}
+    filled = {}
+    for name, values in things.items():
+        filled[name] = np.full((frames, MOST, values.shape[-1]), np.nan, np.float32)
+        filled[name][:, : values.shape[1]] = values
+    return {
+        "depth": np.clip(render.depth, 0, 6e4).astype(np.float16),
+        "flow": render.flow.astype(np.float16),
+        "normals": np.round(127 * render.normals).astype(np.int8),
+        "eye": take.eye,
+        "look": take.look,
+        **filled,
+    }
+
+
+_SIDE = np.array([-1, 1, 1])
+_SIGNED = {"flow": _SIDE[:2], "normals": _SIDE, "centre": _SIDE, "velocity": _SIDE}
+_SIGNED |= {"facing": _SIDE[:2], "eye": _SIDE, "look": np.array([[-1], [1], [1]]) * _SIDE}
+
+
+def mirror_truth(truth: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What is known of the mirrored clip's frames."""
+    made = {}
+    for name, values in truth.items():
+        sign = _SIGNED.get(name, np.array(1)).astype(values.dtype)
+        image = values[:, :, ::-1] if name in ("depth", "flow", "normals") else values
+        made[name] = np.ascontiguousarray(image * sign)
+    return made
+
+
 def write(path: str | Path, clips: Sequence[Clip]) -> None:
     """Write a shard of clips of one shape; path has no ending. Whole or not at all."""
     path = Path(path)
@@ -142,12 +190,15 @@ def write(path: str | Path, clips: Sequence[Clip]) -> None:
         name: np.stack([getattr(clip, name) for clip in clips])
         for name in ("frames", "ids", "dense")
     }
+    for name in clips[0].truth or ():
+        arrays[f"truth.{name}"] = np.stack([(clip.truth or {})[name] for clip in clips])
     records = [
         {
             "seed": clip.seed,
             "split": clip.split,
             "mirrored": clip.mirrored,
             "scene": clip.scene,
+            "contacts": clip.contacts,
             "words": clip.words.to_json(),
             "twin_words": clip.twin_words.to_json(),
         }
@@ -162,8 +213,11 @@ def read(path: str | Path) -> list[Clip]:
     clips = []
     for i, record in enumerate(about["clips"]):
         words = {key: Words.from_json(record[key]) for key in ("words", "twin_words")}
-        parts = {name: array[i] for name, array in arrays.items()}
-        clips.append(Clip(**{**record, **words, **parts}))
+        parts = {name: array[i] for name, array in arrays.items() if "." not in name}
+        exact = {k.split(".")[1]: array[i] for k, array in arrays.items() if "." in k}
+        contacts = tuple(tuple(row) for row in record.get("contacts", ()))
+        known = {**record, **words, **parts, "truth": exact or None, "contacts": contacts}
+        clips.append(Clip(**known))
     return clips
 
 

@@ -1,6 +1,6 @@
 """Clips from the simulated world: seeds become scenes, takes, renders, and shards on disk.
 
-    python -m worldreel.data.synth out/clips --count 4000 --size 144x80 --jobs 2
+    worldreel world render --out out/clips --count 4000 --size 144x80 --jobs 2
 
 A clip depends on its seed and the settings alone, not on who renders it beside what. Finished
 shards are skipped, so the same command again goes on where it was stopped; trainers may read the
@@ -9,13 +9,12 @@ folder while it grows.
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -41,6 +40,9 @@ _TOGETHER = 1 << 20  # pixels that are drawn in one call: it is faster and chang
 class Settings:
     """What a folder of shards is made with. size: (width, height); samples: rays per edge pixel.
 
+    within: words that the scenes keep to (`sample`). truth: whether depth, flow, normals, positions
+    and contacts are kept of every frame (`clip.truth`).
+
     device and compiled say how it is drawn, which changes no more than a pixel's last bit.
     """
 
@@ -49,6 +51,8 @@ class Settings:
     samples: int = 1
     split: str | None = None
     still: bool = False
+    within: tuple[str, ...] = ()
+    truth: bool = False
     device: str = "cpu"
     compiled: bool | None = None
 
@@ -85,7 +89,9 @@ class Staged:
 def stage(seed: int, settings: Settings) -> Staged:
     """The take of a seed and its words, which need no renderer."""
     seconds = 0.0 if settings.still else settings.seconds
-    take = stage_scene(seed, split=settings.split, seconds=seconds, size=settings.size)
+    take = stage_scene(
+        seed, split=settings.split, seconds=seconds, size=settings.size, within=settings.within
+    )
     twin = reflect(take)
     return Staged(seed=seed, take=take, words=_words(take, seed), twin_words=_words(twin, seed))
 
@@ -128,54 +134,58 @@ def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
                 frames=made.frames,
                 ids=made.ids.astype(np.uint8),
                 dense=clips.dense(made, one.take),
+                truth=clips.truth(made, one.take) if settings.truth else None,
+                contacts=one.take.contacts if settings.truth else (),
                 words=one.words,
                 twin_words=one.twin_words,
             )
 
 
+def _said(out: Path) -> Progress:
+    """A line on standard error for every shard."""
+    began, first = time.monotonic(), -1
+
+    def told(stage: str, done: int, total: int) -> None:
+        nonlocal first
+        first = done if first < 0 else first
+        if done > first:
+            rate = (done - first) / (time.monotonic() - began)
+            line = f"{out.name}: {done}/{total} clips, {rate:.1f}/s"
+            print(f"{line}, {(total - done) / rate / 60:.1f} min left", file=sys.stderr, flush=True)
+
+    return told
+
+
+Progress = Callable[[str, int, int], None]  # stage, done, total
+
+
 def synthesize(
     out_dir: str | Path,
+    settings: Settings,
     *,
     first_seed: int,
     count: int,
-    size: tuple[int, int],
-    seconds: float = 2.0,
-    samples: int = 1,
     jobs: int = 1,
-    split: str | None = None,
-    still: bool = False,
     shard: int = 64,
-    device: str = "cpu",
-    compiled: bool | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Render `count` clips from `first_seed` on into shards, in `jobs` processes.
 
     A folder grows at its end: the same call with a larger count adds clips.
     """
     out = Path(out_dir)
-    settings = Settings(
-        size=size,
-        seconds=seconds,
-        samples=samples,
-        split=split,
-        still=still,
-        device=device,
-        compiled=compiled,
-    )
+    told = progress or _said(out)
     _claim(out, settings, first_seed, shard)
     last = first_seed + count
     spans = [(start, min(start + shard, last)) for start in range(first_seed, last, shard)]
     todo = [span for span in spans if not _finished(out, *span)]
     done = count - sum(stop - start for start, stop in todo)
-    began, made = time.monotonic(), 0
+    told("render", done, count)
 
     def tell(span: Span) -> None:
-        nonlocal made
-        made += span[1] - span[0]
-        rate = made / (time.monotonic() - began)
-        left = (count - done - made) / rate / 60
-        line = f"{out.name}: {done + made}/{count} clips, {rate:.1f}/s, {left:.1f} min left"
-        print(line, file=sys.stderr, flush=True)
+        nonlocal done
+        done += span[1] - span[0]
+        told("render", done, count)
 
     if jobs == 1:
         for span in todo:
@@ -186,7 +196,7 @@ def synthesize(
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,))
     try:
-        if torch.device(device).type == "cpu":
+        if torch.device(settings.device).type == "cpu":
             running = {pool.submit(_make, out, span, settings): span for span in todo}
             for future in as_completed(running):
                 future.result()
@@ -221,8 +231,8 @@ def _ahead(
 
 def _claim(out: Path, settings: Settings, first_seed: int, shard: int) -> None:
     """Write down what the folder is made with; refuse to mix it with anything else."""
-    about = {**asdict(settings), "size": list(settings.size)}
-    about |= {"first_seed": first_seed, "shard": shard}
+    about = {**asdict(settings), "first_seed": first_seed, "shard": shard}
+    about = json.loads(json.dumps(about))  # as a file gives it back
     del about["device"], about["compiled"]
     file = out / "synth.json"
     if file.exists():
@@ -250,30 +260,3 @@ def _finished(out: Path, start: int, stop: int) -> bool:
         return len(clips.get(path)[1]["clips"]) == stop - start
     except MediaError:
         return False  # truncated by a full disk or a bad copy: made again
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """The plain command line of `synthesize`."""
-    parser = argparse.ArgumentParser(prog="python -m worldreel.data.synth", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("out_dir")
-    parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--count", type=int, required=True)
-    parser.add_argument("--size", default="144x80", help="width x height, multiples of 16")
-    parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--samples", type=int, default=1, help="rays per pixel at edges")
-    parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--split", choices=["held_out"], default=None)
-    parser.add_argument("--still", action="store_true", help="pictures instead of clips")
-    parser.add_argument("--shard", type=int, default=64, help="clips per file")
-    parser.add_argument("--device", default="cpu", help="where frames are drawn: cpu or cuda")
-    chosen = vars(parser.parse_args(arguments))
-    try:
-        width, height = map(int, chosen.pop("size").lower().split("x"))
-        synthesize(**chosen, size=(width, height))
-    except ValueError as error:
-        parser.error(str(error))
-
-
-if __name__ == "__main__":
-    main()
