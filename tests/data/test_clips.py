@@ -1,5 +1,6 @@
 """Laws of the data room: a seed is a clip, shards are whole or refused, batches resume exactly."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from worldreel.data.encode import pixels
 from worldreel.data.loader import Bucket, Loader
 from worldreel.errors import CheckpointError, MediaError
 from worldreel.world import facts
+from worldreel.world.scene import Scene
 
 LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3, compiled=False)
 SMALL, STILL = synth.Settings(**LOOK), synth.Settings(**LOOK, still=True)
@@ -48,8 +50,8 @@ def all_clips(path):
 
 def same(a, b):
     arrays = all(np.array_equal(getattr(a, k), getattr(b, k)) for k in ("frames", "ids", "dense"))
-    return arrays and (a.seed, a.scene, a.words, a.twin_words) == (
-        b.seed, b.scene, b.words, b.twin_words,
+    return arrays and (a.seed, a.scenes, a.words, a.twin_words) == (
+        b.seed, b.scenes, b.words, b.twin_words,
     )  # fmt: skip
 
 
@@ -81,6 +83,20 @@ def test_all_that_is_known_goes_to_the_shard_and_back(tmp_path):
     assert back is not None
     for name, values in made.truth.items():
         assert np.array_equal(back[name], values, equal_nan=True), name
+
+
+def test_a_clip_of_several_shots_is_its_shots_one_after_the_other():
+    settings = synth.Settings(size=(32, 32), seconds=4, shots=True, compiled=False)
+    made = next(c for c in synth.stream(range(40), settings) if len(c.scenes) > 1)
+    assert len(made.frames) == 48 and made.starts[0] == 0 and len(made.starts) == len(made.scenes)
+    assert all(start % 4 == 0 for start in made.starts)
+    subjects = [Scene.from_json(scene).things[0] for scene in made.scenes]
+    assert len({(thing.kind, thing.color) for thing in subjects}) == 1
+    for caption in made.captions:
+        assert [part.start for part in caption.parts] == list(made.starts)
+        assert caption.parts[-1].end == 48
+        assert caption.labels["shots"] == len(made.scenes)
+    assert clip.Words.from_json(json.loads(json.dumps(made.words.to_json()))) == made.words
 
 
 def test_jobs_and_shards_change_no_clip(folder, tmp_path):

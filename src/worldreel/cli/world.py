@@ -195,7 +195,7 @@ def _takes(
         yield str(path), act(Scene.from_json(text), size=size)
     if not files:
         for number in range(seed, seed + count):
-            yield number, stage_scene(number, seconds=seconds, size=size, within=within or ())
+            yield number, stage_scene(number, seconds=seconds, size=size, within=frozenset(within or ()) or None)
 
 
 def _few(take: "Take") -> "Take":

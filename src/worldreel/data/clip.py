@@ -33,44 +33,81 @@ Labels = Mapping[str, int]  # a class for each slot of `labels.LABELS`, 0 for wh
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """What a caption says of one shot: of frames start to end - 1."""
+
+    text: str
+    labels: Labels
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Caption:
-    """One way to say a clip, and the labels of the facts that it says."""
+    """One way to say a clip, and the labels of the facts that it says; parts: one per shot."""
 
     text: str
     language: str  # "en" or "zh"
     labels: Labels
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Words:
-    """All that is said of a clip: captions, every fact, and the labels of all facts."""
+    """All that is said of a clip: captions, every fact of each shot, and the labels of all facts.
+
+    The labels of several shots are those of the first, which says how many there are.
+    """
 
     captions: tuple[Caption, ...]
-    facts: tuple[Fact, ...]
+    shots: tuple[tuple[Fact, ...], ...]
     labels: Labels
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """Those of the first shot."""
+        return self.shots[0]
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "captions": [[c.text, c.language, c.labels] for c in self.captions],
-            "facts": [fact.to_list() for fact in self.facts],
+            "captions": [
+                [
+                    c.text,
+                    c.language,
+                    c.labels,
+                    [[p.text, p.labels, p.start, p.end] for p in c.parts],
+                ]
+                for c in self.captions
+            ],
+            "shots": [[fact.to_list() for fact in known] for known in self.shots],
             "labels": self.labels,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Words:
-        captions = (Caption(text=t, language=g, labels=said) for t, g, said in data["captions"])
-        facts = tuple(Fact.from_list(fact) for fact in data["facts"])
-        return cls(captions=tuple(captions), facts=facts, labels=data["labels"])
+        captions = tuple(
+            Caption(
+                text=text, language=language, labels=said,
+                parts=tuple(Part(text=t, labels=n, start=a, end=b) for t, n, a, b in parts),
+            )
+            for text, language, said, parts in data["captions"]
+        )  # fmt: skip
+        shots = tuple(tuple(map(Fact.from_list, known)) for known in data["shots"])
+        return cls(captions=captions, shots=shots, labels=data["labels"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clip:
-    """F frames (a multiple of 4), or a still of one; T latents, h x w cells, A = len(DENSE)."""
+    """F frames (a multiple of 4), or a still of one; T latents, h x w cells, A = len(DENSE).
+
+    A clip of several shots has a scene for each; starts: their first frames, multiples of 4.
+    """
 
     seed: int
     split: str | None
     mirrored: bool
-    scene: str  # JSON of the scene as it was sampled, of twins too
+    scenes: tuple[str, ...]  # JSON of each shot's scene as it was sampled, of twins too
+    starts: tuple[int, ...]
     frames: np.ndarray  #   F H W 3  uint8, sRGB
     ids: np.ndarray  #      F H W    uint8, which thing, 0 for ground and sky
     dense: np.ndarray  #    T h w A  float16, see DENSE
@@ -110,6 +147,11 @@ def mirror_dense(dense: np.ndarray) -> np.ndarray:  # ... w A -> ... w A
     flipped = dense[..., ::-1, :].copy()
     flipped[..., DENSE.index("flow_x")] *= -1
     return flipped
+
+
+def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The arrays of several shots, one after the other."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def dense(
@@ -197,7 +239,8 @@ def write(path: str | Path, clips: Sequence[Clip]) -> None:
             "seed": clip.seed,
             "split": clip.split,
             "mirrored": clip.mirrored,
-            "scene": clip.scene,
+            "scenes": clip.scenes,
+            "starts": clip.starts,
             "contacts": clip.contacts,
             "words": clip.words.to_json(),
             "twin_words": clip.twin_words.to_json(),
@@ -215,8 +258,9 @@ def read(path: str | Path) -> list[Clip]:
         words = {key: Words.from_json(record[key]) for key in ("words", "twin_words")}
         parts = {name: array[i] for name, array in arrays.items() if "." not in name}
         exact = {k.split(".")[1]: array[i] for k, array in arrays.items() if "." in k}
-        contacts = tuple(tuple(row) for row in record.get("contacts", ()))
-        known = {**record, **words, **parts, "truth": exact or None, "contacts": contacts}
+        known = {**record, **words, **parts, "truth": exact or None}
+        known |= {key: tuple(record[key]) for key in ("scenes", "starts")}
+        known["contacts"] = tuple(tuple(row) for row in record["contacts"])
         clips.append(Clip(**known))
     return clips
 
@@ -260,7 +304,8 @@ def get(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
         header = json.loads(stream.read(length))
-    types = {"U8": np.uint8, "F16": np.float16, "I64": np.int64, "F32": np.float32}
+    types = {"U8": np.uint8, "I8": np.int8, "I64": np.int64}
+    types |= {"F16": np.float16, "F32": np.float32}
     arrays: dict[str, np.ndarray] = {
         name: np.memmap(
             file,

@@ -18,19 +18,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import islice
+from itertools import accumulate, islice, pairwise, product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from worldreel.data import clip as clips
-from worldreel.data.clip import Caption, Clip, Words
+from worldreel.data.clip import Caption, Clip, Part, Words
 from worldreel.errors import MediaError
 from worldreel.world import describe, facts, labels
-from worldreel.world.act import reflect, stage_scene
-from worldreel.world.render import render
-from worldreel.world.scene import Take
+from worldreel.world.act import reflect, stage_scene, stage_shots
+from worldreel.world.render import Render, render
+from worldreel.world.scene import FPS, Take
+from worldreel.world.words import LANGUAGES
 
 CAPTIONS = 4  # in each language
 _TOGETHER = 1 << 20  # pixels that are drawn in one call: it is faster and changes no frame
@@ -41,7 +43,7 @@ class Settings:
     """What a folder of shards is made with. size: (width, height); samples: rays per edge pixel.
 
     within: words that the scenes keep to (`sample`). truth: whether depth, flow, normals, positions
-    and contacts are kept of every frame (`clip.truth`).
+    and contacts are kept of every frame (`clip.truth`). shots: clips of one to three shots.
 
     device and compiled say how it is drawn, which changes no more than a pixel's last bit.
     """
@@ -53,6 +55,7 @@ class Settings:
     still: bool = False
     within: tuple[str, ...] = ()
     truth: bool = False
+    shots: bool = False
     device: str = "cpu"
     compiled: bool | None = None
 
@@ -78,33 +81,65 @@ def stream(seeds: Iterable[int], settings: Settings) -> Iterator[Clip]:
 
 @dataclass(frozen=True, kw_only=True)
 class Staged:
-    """A clip but for its pixels."""
+    """A clip but for its pixels; a take for each shot."""
 
     seed: int
-    take: Take
+    takes: tuple[Take, ...]
     words: Words
     twin_words: Words
 
 
 def stage(seed: int, settings: Settings) -> Staged:
-    """The take of a seed and its words, which need no renderer."""
-    seconds = 0.0 if settings.still else settings.seconds
-    take = stage_scene(
-        seed, split=settings.split, seconds=seconds, size=settings.size, within=settings.within
-    )
-    twin = reflect(take)
-    return Staged(seed=seed, take=take, words=_words(take, seed), twin_words=_words(twin, seed))
+    """The takes of a seed and their words, which need no renderer."""
+    given: dict[str, Any] = {"split": settings.split, "size": settings.size}
+    given["within"] = frozenset(settings.within) or None
+    if settings.shots:
+        takes = stage_shots(seed, seconds=settings.seconds, **given)
+    else:
+        seconds = 0.0 if settings.still else settings.seconds
+        takes = (stage_scene(seed, seconds=seconds, **given),)
+    twins = [reflect(take) for take in takes]
+    return Staged(seed=seed, takes=takes, words=_words(takes, seed), twin_words=_words(twins, seed))
 
 
-def _words(take: Take, seed: int) -> Words:
+def _starts(takes: Sequence[Take]) -> list[int]:
+    """The first frame of each shot, and the end of the last."""
+    return [0, *accumulate(take.num_frames for take in takes)]
+
+
+def _words(takes: Sequence[Take], seed: int) -> Words:
+    shots = tuple(facts.facts(take) for take in takes)
     captions = []
-    for number, language in enumerate(("en", "zh")):
-        rng = np.random.default_rng([seed, int(take.scene.mirrored), number])
-        for said in describe.captions(take, rng, count=CAPTIONS, language=language):
-            stated = labels.labels(said.facts)
-            captions.append(Caption(text=said.text, language=language, labels=stated))
-    known = facts.facts(take)
-    return Words(captions=tuple(captions), facts=known, labels=labels.labels(known))
+    for number, (language, _) in enumerate(product(LANGUAGES, range(CAPTIONS))):
+        rng = np.random.default_rng([seed, int(takes[0].scene.mirrored), number])
+        captions.append(_caption(takes, shots, rng, language))
+    known = labels.labels(shots[0], shots=_told(shots))
+    return Words(captions=tuple(captions), shots=shots, labels=known)
+
+
+def _told(shots: Sequence[Any]) -> int:
+    """How many shots a text tells of: one is not said."""
+    return len(shots) if len(shots) > 1 else 0
+
+
+def _caption(
+    takes: Sequence[Take],
+    shots: Sequence[Sequence[facts.Fact]],
+    rng: np.random.Generator,
+    language: str,
+) -> Caption:
+    if len(shots) == 1:
+        (said,) = describe.captions_of(shots[0], rng, count=1, language=language)
+        return Caption(text=said.text, language=language, labels=labels.labels(said.facts))
+    ends = _starts(takes)
+    spans = [(a / FPS, b / FPS) for a, b in pairwise(ends)]
+    told = describe.storyboard(shots, spans, rng, language)
+    parts = tuple(
+        Part(text=said.text, labels=labels.labels(said.facts), start=a, end=b)
+        for (said, _), (a, b) in zip(told.parts, pairwise(ends), strict=True)
+    )
+    first = labels.labels(told.parts[0][0].facts, shots=len(shots))
+    return Caption(text=told.text, language=language, labels=first, parts=parts)
 
 
 def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
@@ -116,7 +151,7 @@ def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
     staged = iter(staged)
     while group := list(islice(staged, together)):
         drawn = render(
-            [one.take for one in group],
+            [take for one in group for take in one.takes],
             size=settings.size,
             samples=settings.samples,
             truth=True,
@@ -124,21 +159,42 @@ def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
             compiled=settings.compiled,
         )
         assert isinstance(drawn, list)
-        for one, made in zip(group, drawn, strict=True):
-            assert made.ids is not None
-            yield Clip(
-                seed=one.seed,
-                split=settings.split,
-                mirrored=False,
-                scene=one.take.scene.to_json(),
-                frames=made.frames,
-                ids=made.ids.astype(np.uint8),
-                dense=clips.dense(made, one.take),
-                truth=clips.truth(made, one.take) if settings.truth else None,
-                contacts=one.take.contacts if settings.truth else (),
-                words=one.words,
-                twin_words=one.twin_words,
-            )
+        shots = iter(drawn)
+        for one in group:
+            yield _clip(one, list(islice(shots, len(one.takes))), settings)
+
+
+def _clip(one: Staged, shots: Sequence[Render], settings: Settings) -> Clip:
+    pairs = list(zip(shots, one.takes, strict=True))
+    *starts, _ = _starts(one.takes)
+    arrays = clips.joined(
+        [
+            {"frames": made.frames, "ids": _owners(made), "dense": clips.dense(made, take)}
+            for made, take in pairs
+        ]
+    )
+    contacts = [
+        (start + frame, *rest)
+        for start, take in zip(starts, one.takes, strict=True)
+        for frame, *rest in take.contacts
+    ]
+    return Clip(
+        seed=one.seed,
+        split=settings.split,
+        mirrored=False,
+        scenes=tuple(take.scene.to_json() for take in one.takes),
+        starts=tuple(starts),
+        words=one.words,
+        twin_words=one.twin_words,
+        truth=clips.joined([clips.truth(*pair) for pair in pairs]) if settings.truth else None,
+        contacts=tuple(contacts) if settings.truth else (),
+        **arrays,
+    )
+
+
+def _owners(made: Render) -> np.ndarray:
+    assert made.ids is not None
+    return made.ids.astype(np.uint8)
 
 
 def _said(out: Path) -> Progress:
