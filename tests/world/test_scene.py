@@ -6,7 +6,7 @@ import json
 import pytest
 
 from worldreel.errors import SceneError
-from worldreel.world.sample import sample
+from worldreel.world.sample import sample, shots
 from worldreel.world.scene import Camera, Scene, Thing, mirror
 
 
@@ -24,9 +24,14 @@ def _scene(**changes) -> Scene:
     return Scene(**{**values, **changes})
 
 
-def test_json_round_trip():
-    for seed in range(60):
-        scene = sample(seed)
+@pytest.fixture(scope="module")
+def scenes():
+    driven = [sample(seed, story="driven") for seed in range(5)]
+    return [sample(seed) for seed in range(60)] + driven + [*shots(3), *shots(4)]
+
+
+def test_json_round_trip(scenes):
+    for scene in scenes:
         assert Scene.from_json(scene.to_json()) == scene
         assert Scene.from_json(scene.to_json()).to_json() == scene.to_json()
 
@@ -51,16 +56,26 @@ def test_what_is_no_scene_is_an_error(text):
 def test_an_unknown_word_is_an_error():
     with pytest.raises(SceneError, match="setting"):
         _scene(setting="moon base")
+    with pytest.raises(SceneError, match="weather"):
+        _scene(weather="hail")
+    with pytest.raises(SceneError, match="key"):
+        _scene(keys=("up",))
     with pytest.raises(SceneError, match="kind"):
         _scene(things=(dataclasses.replace(_scene().things[0], kind="teapot"),))
+    with pytest.raises(SceneError, match="event"):
+        _scene(things=(dataclasses.replace(_scene().things[0], event="sneezes"),))
     with pytest.raises(SceneError, match="subject"):
         _scene(things=())
     with pytest.raises(SceneError, match="target"):
         _scene(things=(dataclasses.replace(_scene().things[0], target=1),))
 
 
-def test_a_twins_twin_is_the_scene():
-    for seed in range(60):
-        scene = sample(seed)
+def test_a_twins_twin_is_the_scene(scenes):
+    for scene in scenes:
         assert mirror(scene) != scene
         assert mirror(mirror(scene)).to_json() == scene.to_json()
+
+
+def test_a_twin_is_driven_to_the_other_side():
+    keys = ("left", "left", "forward", "right", "jump", "none")
+    assert mirror(_scene(keys=keys)).keys == ("right", "right", "forward", "left", "jump", "none")

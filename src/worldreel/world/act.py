@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 import mujoco
@@ -18,24 +19,29 @@ from worldreel.world.actors import RIGS
 from worldreel.world.actors.path import follow, scale
 from worldreel.world.actors.rig import posed, turned
 from worldreel.world.camera import field_of_view, poses
-from worldreel.world.facts import confirm
-from worldreel.world.sample import sample
+from worldreel.world.sample import sample, shots
 from worldreel.world.scene import ACTORS, COLORS, FPS, SHAPES, Scene, Take, mirror
-from worldreel.world.stage import GLOSS, STEPS_PER_SECOND, touching
+from worldreel.world.stage import GLOSS, STEPS_PER_SECOND, sensed
+from worldreel.world.surface import Surface
+from worldreel.world.verdict import confirm
 
 _STEPS = STEPS_PER_SECOND // FPS  # per frame
+_TRIES = 100
 
 
-def act(scene: Scene, *, size: tuple[int, int] = (256, 144)) -> Take:
+def act(
+    scene: Scene, *, size: tuple[int, int] = (256, 144), surface: Surface | None = None
+) -> Take:
     """The scene simulated and filmed at 12 frames per second; the same bytes for the same scene.
 
-    size: (width, height) of the picture, on which only the field of view depends. A clip of 0
-    seconds has one frame. A mirrored scene is its twin's take reflected, exactly.
+    size: (width, height) of the picture, on which only the field of view depends. surface: another
+    ground than the setting's. A clip of 0 seconds has one frame. A mirrored scene is its twin's
+    take reflected, exactly.
     """
     if scene.mirrored:
-        return reflect(act(mirror(scene), size=size))
+        return reflect(act(mirror(scene), size=size, surface=surface))
     frames = max(1, round(scene.seconds * FPS))
-    bodies, contacts = _played(scene, frames)
+    bodies, contacts = _played(scene, frames, surface)
     made = [
         _performed(scene, index, frames) if thing.kind in ACTORS else bodies[index]
         for index, thing in enumerate(scene.things)
@@ -81,13 +87,13 @@ class _Made:
 
 
 def _played(
-    scene: Scene, frames: int
+    scene: Scene, frames: int, surface: Surface | None
 ) -> tuple[dict[int, _Made], tuple[tuple[int, int, int, float], ...]]:
     """The things that physics moves, by their number in the scene, and what touched what."""
     bodies = stage.bodies(scene)
     if not bodies:
         return {}, ()
-    model = stage.build(scene)
+    model = stage.build(scene, surface)
     data = stage.begin(scene, model)
     states, forces = _simulate(model, data, (frames - 1) * _STEPS)
     count = len(bodies)
@@ -102,14 +108,18 @@ def _played(
         at = [i for i, _ in parts]
         offset = np.array([part.offset for _, part in parts])
         inner = np.array([part.turn for _, part in parts])
+        arm = np.einsum("fpij,pj->fpi", turn[:, at], offset)
+        # MuJoCo turns a free body about its own axes.
+        spin = np.einsum("fpij,fpj->fpi", turn[:, at], speed[:, at, 3:])
+        coat, light = np.array(COLORS[thing.color]), np.array([[p.light] for _, p in parts])
         made[index] = _Made(
             shape=np.array([SHAPES.index(part.shape) for _, part in parts]),
             extent=np.array([part.extent for _, part in parts], np.float32),
-            color=np.array([np.array(COLORS[thing.color]) * p.shade for _, p in parts], np.float32),
+            color=(coat + (1 - coat) * light).astype(np.float32),
             gloss=np.full(len(parts), GLOSS[thing.material], np.float32),
-            position=pose[:, at, :3] + np.einsum("fpij,pj->fpi", turn[:, at], offset),
+            position=pose[:, at, :3] + arm,
             rotation=turn[:, at] @ inner,
-            velocity=speed[:, at, :3],
+            velocity=speed[:, at, :3] + np.cross(spin, arm),
             centre=pose[:, own[0], :3],
             facing=np.zeros((frames, 2)),
         )
@@ -148,17 +158,40 @@ def stage_scene(
     split: str | None = None,
     seconds: float = 2.0,
     size: tuple[int, int] = (256, 144),
+    within: Set[str] | None = None,
+    story: str | None = None,
 ) -> Take:
     """The take of a seed: the first of its scenes that, acted out, does what it says.
 
     The first try is `sample(seed)` itself, later ones are of seeds derived from it; the accepted
-    scene is the take's. What is checked is in `facts.confirm`.
+    scene is the take's. What is checked is in `verdict.confirm`; the arguments are those of
+    `sample`, and `size` is that of `act`.
     """
-    for attempt in range(100):
-        take = act(sample(_derived(seed, attempt), split=split, seconds=seconds), size=size)
+    for attempt in range(_TRIES):
+        scene = sample(
+            _derived(seed, attempt), split=split, seconds=seconds, within=within, story=story
+        )
+        take = act(scene, size=size)
         if confirm(take) is None:
             return take
-    raise SceneError(f"no scene of seed {seed} came out as planned in 100 tries")
+    raise SceneError(f"no scene of seed {seed} came out as planned in {_TRIES} tries")
+
+
+def stage_shots(
+    seed: int,
+    *,
+    split: str | None = None,
+    seconds: float = 6.0,
+    size: tuple[int, int] = (256, 144),
+    within: Set[str] | None = None,
+) -> tuple[Take, ...]:
+    """The takes of one to three shots of a seed (`sample.shots`), each as `stage_scene` has it."""
+    for attempt in range(_TRIES):
+        scenes = shots(_derived(seed, attempt), split=split, seconds=seconds, within=within)
+        takes = tuple(act(scene, size=size) for scene in scenes)
+        if all(confirm(take) is None for take in takes):
+            return takes
+    raise SceneError(f"no shots of seed {seed} came out as planned in {_TRIES} tries")
 
 
 def _derived(seed: int, attempt: int) -> int:
@@ -201,15 +234,17 @@ def _simulate(
 def _impulses(
     scene: Scene, forces: np.ndarray, frames: int
 ) -> tuple[tuple[int, int, int, float], ...]:
-    """What touched what, and how hard, between each frame and the one before it."""
+    """What touched what, and how hard, between each frame and the one before it.
+
+    Of a row or a stack, the touches of all its pieces together.
+    """
     size = np.linalg.norm(forces, axis=2).reshape(frames - 1, _STEPS, forces.shape[1]).sum(1)
-    size = size / STEPS_PER_SECOND
-    return tuple(
-        (frame + 1, low, high, round(float(size[frame, pair]), 6))
-        for frame in range(frames - 1)
-        for pair, (low, high) in enumerate(touching(scene))
-        if size[frame, pair] > 0
-    )
+    touched: dict[tuple[int, int, int], float] = {}
+    for pair, owners in enumerate(sensed(scene)):
+        for frame in np.flatnonzero(size[:, pair]):
+            key = (int(frame) + 1, *owners)
+            touched[key] = touched.get(key, 0.0) + float(size[frame, pair]) / STEPS_PER_SECOND
+    return tuple((*key, round(impulse, 6)) for key, impulse in sorted(touched.items()))
 
 
 def _matrices(quaternions: np.ndarray) -> np.ndarray:

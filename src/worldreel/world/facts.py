@@ -1,11 +1,12 @@
 """What is true of a take: typed statements, read off its record and not off its intentions.
 
-Actions, directions, hits and sides come from positions, rotations and contacts of the simulation;
-what a scene only wishes for is never a fact. `confirm` compares the two.
+Actions, directions, hits and sides come from positions, rotations and contacts (`record`); what a
+scene only wishes for is never a fact. `verdict.confirm` compares the two.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from worldreel.world.camera import in_view, seen
-from worldreel.world.scene import SHAPES, Scene, Take
+from worldreel.world import record
+from worldreel.world.actors import RIGS
+from worldreel.world.record import landed, path, struck
+from worldreel.world.scene import ACTORS, Take
 
-STILL = 0.05  # metres: what moved less is at rest
 MOVED = 0.4  # metres: what moved less has no direction worth a word
-CROSSES = 0.25  # of the picture's width: what a motion to a side crosses at least
-GROWS = 1.3  # how much larger or smaller a motion toward or away makes a thing, at least
+FLOWN = 0.8  # metres over the ground: what was thrown, at least; less is a fall
+RISEN = 0.1  # metres that a throw goes up, at least
+COLOURLESS = ("black and white",)  # styles that show no colour
+PIECES = ("dominoes", "blocks")  # what can topple
+_EVENTS = {
+    "stops": record.stopped,
+    "turns": record.turned,
+    "jumps": record.jumped,
+    "waves": record.waved,
+}
 
 
 @dataclass(frozen=True)
@@ -45,134 +55,134 @@ class Fact:
 
 
 def facts(take: Take) -> tuple[Fact, ...]:
-    """All that is true of the take, in a fixed order."""
+    """All that is true of the take, in a fixed order.
+
+    In a style without colours none is stated, and things are counted by kind alone.
+    """
     scene = take.scene
-    said = [
-        Fact("setting", (), scene.setting),
-        Fact("light", (), scene.light),
-        Fact("camera", (), scene.camera.move),
-    ]
-    for kind, color in dict.fromkeys((thing.kind, thing.color) for thing in scene.things):
-        same = [t for t in scene.things if (t.kind, t.color) == (kind, color)]
-        said.append(Fact("count", (kind, color), len(same)))
+    colored = scene.style not in COLOURLESS
+    said = [Fact(name, (), getattr(scene, name)) for name in ("setting", "light", "weather")]
+    said += [Fact("style", (), scene.style), Fact("camera", (), scene.camera.move)]
+    keys = [(t.kind, t.color) if colored else (t.kind,) for t in scene.things]
+    said += [Fact("count", key, keys.count(key)) for key in dict.fromkeys(keys)]
     for index, thing in enumerate(scene.things):
-        said += [
-            Fact("kind", (index,), thing.kind),
-            Fact("color", (index,), thing.color),
-            Fact("size", (index,), thing.size),
-            Fact("material", (index,), thing.material),
-        ]
-        said += _motion(take, index)
-    return (*said, *_sides(take))
+        said.append(Fact("kind", (index,), thing.kind))
+        if colored:
+            said.append(Fact("color", (index,), thing.color))
+        said.append(Fact("size", (index,), thing.size))
+        if thing.kind in ACTORS:
+            said += _acting(take, index)
+        else:
+            said.append(Fact("material", (index,), thing.material))
+            said += _motion(take, index)
+    said += _sides(take, said)
+    return (*said, *_order(take))
 
 
-def path(take: Take, index: int) -> np.ndarray:
-    """Where a thing's centre is, frame by frame: (F, 3) in metres."""
-    return take.centre[:, index].astype(np.float64)
+# What one thing does.
 
 
-def lowest(take: Take) -> float:
-    """The height in metres of the lowest point of any primitive in any frame."""
-    down = take.rotation[:, :, 2].astype(np.float64)  # the world's vertical along its own axes
-    half = take.extent[None].astype(np.float64)
-    boxed = np.abs(down * half).sum(2)
-    round_side = np.hypot(down[..., 0], down[..., 1]) * half[..., 0]
-    reach = {
-        "sphere": np.sqrt((np.square(down * half)).sum(2)),
-        "box": boxed,
-        "cylinder": round_side + np.abs(down[..., 2]) * half[..., 2],
-        # Its rim, or its tip when it stands on its head.
-        "cone": np.maximum(round_side + down[..., 2] * half[..., 2], -down[..., 2] * half[..., 2]),
-    }
-    reach |= {"ellipsoid": reach["sphere"], "block": boxed, "tube": reach["cylinder"]}
-    reach |= {"spike": reach["cone"], "frustum": reach["cylinder"], "dome": reach["cylinder"]}
-    kinds = [SHAPES[shape] for shape in take.shape]
-    bottoms = [take.position[:, n, 2] - reach[kind][:, n] for n, kind in enumerate(kinds)]
-    return float(np.min(bottoms))
+def _acting(take: Take, index: int) -> list[Fact]:
+    """What an actor does, where it goes and what it does in the midst of it."""
+    thing = take.scene.things[index]
+    rig = RIGS[thing.kind]
+    where, speed = path(take, index), record.speeds(take, index)
+    found = {event: _EVENTS[event](take, index) for event in rig.events if len(where) > 1}
+    events = sorted((when, event) for event, when in found.items() if when is not None)
+    moved = _length(where[:, :2])
+    said = []
+    if moved < record.STILL:
+        said.append(Fact("action", (index,), rig.stands))
+    elif moved > MOVED:
+        cruise = float(np.median(speed[speed > 0.5 * speed.max()]))
+        runs = cruise > record.size_of(take, index) * math.sqrt(rig.speed[0] * rig.speed[1])
+        said.append(Fact("action", (index,), rig.goes[runs]))
+        turn = found.get("turns")
+        way = where[: len(where) if turn is None else turn + 1, :2]
+        # One that was driven to and fro went nowhere in particular.
+        if np.linalg.norm(way[-1] - way[0]) > 0.6 * _length(way):
+            said += _headed(take, index, way[-1] - way[0])
+    return [*said, *(Fact("event", (index,), event) for _, event in events)]
 
 
-def struck(take: Take) -> dict[tuple[int, int], int]:
-    """Which things touched which, and in which frame first: (mover, other) -> frame."""
-    first: dict[tuple[int, int], int] = {}
-    for frame, low, high, _ in take.contacts:
-        if low > 0:
-            first.setdefault((low - 1, high - 1), frame)
-    found = {}
-    for (a, b), frame in first.items():
-        # The frame before the contact: who was on its way, who stood?
-        moved = [np.linalg.norm(path(take, i)[frame - 1] - path(take, i)[0]) for i in (a, b)]
-        found[(a, b) if moved[0] >= moved[1] else (b, a)] = frame
-    return found
-
-
-def bounces(take: Take, index: int) -> float:
-    """How high in metres a thing's centre comes back up after it first landed: 0 if it does not."""
-    height = path(take, index)[:, 2]
-    landed = _landed(take, index)
-    if not 0 < landed < len(height) - 1:
-        return 0.0
-    low = landed - 1 + int(np.argmin(height[landed - 1 : landed + 2]))
-    return float(height[low:].max() - height[low])
-
-
-def _landed(take: Take, index: int) -> int:
-    """The first frame by which a thing has touched the ground; 0 if it never does."""
-    return next((f for f, low, high, _ in take.contacts if (low, high) == (0, index + 1)), 0)
-
-
-def _first_part(take: Take, index: int) -> int:
-    return int(np.argmax(take.owner == index + 1))
+def _length(way: np.ndarray) -> float:
+    """How long a way (F, D) is."""
+    return float(np.linalg.norm(np.diff(way, axis=0), axis=1).sum())
 
 
 def _motion(take: Take, index: int) -> list[Fact]:
     """The action and direction of one thing, as far as the record shows a clear one."""
-    where = path(take, index)
-    hits = struck(take)
+    thing, where, hits = take.scene.things[index], path(take, index), struck(take)
     was_hit = any(other == index for _, other in hits)
-    hit = next(((mover, other) for mover, other in hits if mover == index), None)
+    hit = next((pair for pair in hits if pair[0] == index), None)
     end = hits[hit] if hit else len(where) - 1
     moved = where[end] - where[0]
-    said = []
+    if thing.kind in PIECES and record.toppled(take, index) is not None:
+        way = None if was_hit else record.fall_direction(take, index)
+        said = [Fact("action", (index,), "topples"), Fact("topples", (index,), True)]
+        return said + ([] if way is None else _headed(take, index, way))
     if was_hit:
         return []  # what it does is the other's doing; the hit says so
-    if np.abs(where - where[0]).max() < STILL:
+    below = [j for j in range(len(take.scene.things)) if j != index]
+    onto = next((j for j in below if record.settled(take, index, j)), None)
+    if onto is not None:
+        return [Fact("action", (index,), "stacks"), Fact("onto", (index, onto), True)]
+    if np.abs(where - where[0]).max() < record.STILL:
         return [Fact("action", (index,), "rests")]
-    landed = _landed(take, index)
-    if landed > 1 and moved[2] < -MOVED:  # what it does once it has landed is the fall's too
-        fallen = where[landed] - where[0]
-        return [Fact("action", (index,), "falls")] if np.hypot(*fallen[:2]) < MOVED else []
+    down = landed(take, index)
+    if down > 1:  # what it does once it has landed is the fall's too
+        return _airborne(take, index, down)
     manner = _manner(take, index, end)
-    if manner is None or np.hypot(moved[0], moved[1]) < MOVED:
+    if manner is None or math.hypot(moved[0], moved[1]) < MOVED:
         return []
-    if hit:
-        said.append(Fact("action", (index,), "hits"))
-        said.append(Fact("hits", hit, True))
-        said.append(Fact("manner", (index,), manner))
-    else:
-        said.append(Fact("action", (index,), manner))
-    right, _, forward = take.look[0]
-    ahead = math.hypot(forward[0], forward[1])
-    lateral, deep = float(moved @ right), float(moved[:2] @ forward[:2]) / ahead
+    if hit is None:
+        return [Fact("action", (index,), manner), *_direction(take, index, end)]
+    said = [Fact("action", (index,), "hits"), Fact("hits", hit, True)]
+    return [*said, Fact("manner", (index,), manner), *_direction(take, index, end)]
+
+
+def _airborne(take: Take, index: int, down: int) -> list[Fact]:
+    """Whether what was in the air until a frame fell or was thrown."""
+    where = path(take, index)[: down + 1]
+    over = math.hypot(*(where[-1] - where[0])[:2])
+    if over >= FLOWN and where[:, 2].max() - where[0, 2] >= RISEN:
+        return [Fact("action", (index,), "flies"), *_direction(take, index, down)]
+    if over < MOVED and where[-1, 2] - where[0, 2] < -MOVED:
+        return [Fact("action", (index,), "falls")]
+    return []
+
+
+def _direction(take: Take, index: int, end: int) -> list[Fact]:
+    """Where it went until a frame, if it clearly went to a side, toward the viewer or away."""
+    where = path(take, index)
+    return _headed(take, index, (where[end] - where[0])[:2])
+
+
+def _headed(take: Take, index: int, moved: np.ndarray) -> list[Fact]:
+    if math.hypot(*moved) < MOVED:
+        return []
+    right, _, forward = take.look[0].astype(np.float64)
+    lateral = float(moved @ right[:2]) / math.hypot(*right[:2])
+    deep = float(moved @ forward[:2]) / math.hypot(*forward[:2])
     if abs(lateral) > 1.5 * abs(deep):
-        said.append(Fact("direction", (index,), "right" if lateral > 0 else "left"))
-    elif abs(deep) > 1.5 * abs(lateral):
-        said.append(Fact("direction", (index,), "away" if deep > 0 else "toward"))
-    return said
+        return [Fact("direction", (index,), "right" if lateral > 0 else "left")]
+    if abs(deep) > 1.5 * abs(lateral):
+        return [Fact("direction", (index,), "away" if deep > 0 else "toward")]
+    return []
 
 
 def _manner(take: Take, index: int, end: int) -> str | None:
     """Rolls or slides: whether the ground that passed under it is the turning of its rim."""
-    part = _first_part(take, index)
     where = path(take, index)[: end + 1]
-    turns = take.rotation[: end + 1, part].astype(np.float64)
+    turns = take.rotation[: end + 1, record.parts(take, index)[0]].astype(np.float64)
     between = np.einsum("fij,fkj->fik", turns[1:], turns[:-1])
     # About a level axis only: to turn like a top is not to roll.
     axis = np.stack([between[:, 2, 1] - between[:, 1, 2], between[:, 0, 2] - between[:, 2, 0]], 1)
     sine = np.linalg.norm(axis, axis=1) / 2
     angle = np.arctan2(sine, (np.trace(between, axis1=1, axis2=2) - 1) / 2)
-    rolled = float(angle.sum()) * float(take.extent[part, 0])
-    travelled = float(np.linalg.norm(np.diff(where[:, :2], axis=0), axis=1).sum())
-    if travelled < STILL or np.ptp(where[:, 2]) > 0.1:
+    rolled = float(angle.sum()) * take.scene.things[index].extent[0]
+    travelled = _length(where[:, :2])
+    if travelled < record.STILL or np.ptp(where[:, 2]) > 0.1:
         return None
     share = rolled / travelled
     if share > 0.8:
@@ -180,68 +190,34 @@ def _manner(take: Take, index: int, end: int) -> str | None:
     return "slides" if share < 0.1 else None
 
 
-def _sides(take: Take) -> list[Fact]:
-    """Left and right of two different things that both rest, in the first frame."""
-    scene = take.scene
-    if len(scene.things) != 2 or _alike(scene):
-        return []
-    if any(Fact("action", (i,), "rests") not in _motion(take, i) for i in (0, 1)):
-        return []
-    apart = float((path(take, 0)[0] - path(take, 1)[0]) @ take.look[0, 0])
-    if abs(apart) < MOVED:
-        return []
-    return [Fact("side", (0, 1), "left" if apart < 0 else "right")]
+# How things are to each other.
 
 
-def _alike(scene: Scene) -> bool:
-    return len({(thing.kind, thing.color) for thing in scene.things}) == 1
+def _sides(take: Take, said: Sequence[Fact]) -> list[Fact]:
+    """Left and right of any two unlike things that rest or stand, in the first frame."""
+    things = take.scene.things
+    stands = {i: RIGS[t.kind].stands if t.kind in RIGS else "rests" for i, t in enumerate(things)}
+    still = [i for i, word in stands.items() if Fact("action", (i,), word) in said]
+    middle = {}
+    for index in still:
+        low, high = record.bounds(take, record.parts(take, index))
+        middle[index] = (low[0] + high[0]) / 2
+    colored = take.scene.style not in COLOURLESS
+    found = []
+    for one, other in itertools.combinations(still, 2):
+        keys = [(things[i].kind, things[i].color if colored else None) for i in (one, other)]
+        apart = float((middle[one] - middle[other]) @ take.look[0, 0])
+        if keys[0] != keys[1] and abs(apart) >= MOVED:
+            found.append(Fact("side", (one, other), "left" if apart < 0 else "right"))
+    return found
 
 
-def confirm(take: Take) -> str | None:
-    """None if the record shows what the scene says, in full view; else what is wrong with it."""
-    scene, known = take.scene, set(facts(take))
+def _order(take: Take) -> list[Fact]:
+    """Which of two kinds of happening came first."""
     hits = struck(take)
-    for index, thing in enumerate(scene.things):
-        if any(other == index for _, other in hits) and scene.things[0].target == index:
-            if np.linalg.norm(path(take, index)[-1] - path(take, index)[0]) < 0.1:
-                return f"thing {index} was hit and hardly moved"
-        elif Fact("action", (index,), thing.action) not in known:
-            return f"thing {index} was to do: {thing.action}"
-        if thing.direction and Fact("direction", (index,), thing.direction) not in known:
-            return f"thing {index} was to go: {thing.direction}"
-        if thing.target is not None and Fact("hits", (index, thing.target), True) not in known:
-            return f"thing {index} did not hit {thing.target}"
-        if thing.action == "falls" and bounces(take, index) < 0.08:
-            return f"thing {index} did not bounce"
-        if thing.action in ("rolls", "slides") and not _goes_far(take, index):
-            return f"thing {index} hardly moved in the picture"
-        if not _well_seen(take, index):
-            return f"thing {index} is not well in view"
-    if len(hits) != sum(thing.target is not None for thing in scene.things):
-        return "things touched that were not to"
-    if lowest(take) < -0.05:
-        return "something sank into the ground"
-    return None
-
-
-def _goes_far(take: Take, index: int) -> bool:
-    """Whether a motion is plain to see from where the camera stood at first."""
-    where = path(take, index)
-    still = np.repeat(take.eye[:1], 2, 0), np.repeat(take.look[:1], 2, 0)
-    place, depth = seen(where[[0, -1]], *still, take.scene.camera.fov)
-    if take.scene.things[index].direction in ("left", "right"):
-        return abs(place[1, 0] - place[0, 0]) / 2 >= CROSSES
-    return max(depth) / min(depth) >= GROWS
-
-
-def _well_seen(take: Take, index: int) -> bool:
-    """In every frame wholly in view and not too small. What was hit may be cut by the edge."""
-    where = path(take, index)
-    extent = take.scene.things[index].extent
-    radius = 0.9 * max(extent)
-    if any(other == index for _, other in struck(take)):
-        radius = 0.0
-    fov = take.scene.camera.fov
-    _, depth = seen(where, take.eye, take.look, fov)
-    pixels = 2 * min(extent) * 40 / math.tan(math.radians(fov) / 2) / np.maximum(depth, 1e-6)
-    return bool(in_view(where, radius, take.eye, take.look, fov).all() and pixels.min() >= 12)
+    for (_, other), when in hits.items():
+        if take.scene.things[other].kind in PIECES:
+            began = record.toppled(take, other)
+            if began is not None and when < began:
+                return [Fact("before", ("hits", "topples"), True)]
+    return []

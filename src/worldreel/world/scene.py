@@ -197,7 +197,7 @@ def mirror(scene: Scene) -> Scene:
     """The twin with left and right swapped; twice is the scene itself.
 
     Positions and velocities change the sign of x. A spin is an axial vector: its x stays, y and z
-    change sign; so do they in a quaternion.
+    change sign. What faced right faces left, and its own left is its right.
     """
     things = tuple(
         dataclasses.replace(
@@ -205,7 +205,7 @@ def mirror(scene: Scene) -> Scene:
             position=_flipped(thing.position, (0,)),
             velocity=_flipped(thing.velocity, (0,)),
             spin=_flipped(thing.spin, (1, 2)),
-            rotation=_flipped(thing.rotation, (2, 3)),
+            rotation=_turned_over(thing.rotation),
             direction=thing.direction and OTHER_SIDE.get(thing.direction, thing.direction),
         )
         for thing in scene.things
@@ -217,11 +217,20 @@ def mirror(scene: Scene) -> Scene:
         eye=_flipped(scene.camera.eye, (0,)),
         look_at=_flipped(scene.camera.look_at, (0,)),
     )
-    return dataclasses.replace(scene, things=things, camera=camera, mirrored=not scene.mirrored)
+    keys = tuple(OTHER_SIDE.get(key, key) for key in scene.keys)
+    return dataclasses.replace(
+        scene, things=things, camera=camera, keys=keys, mirrored=not scene.mirrored
+    )
 
 
 def _flipped(values: tuple[float, ...], axes: tuple[int, ...]) -> tuple[float, ...]:
     return tuple(0.0 - v if axis in axes else v for axis, v in enumerate(values))  # never -0.0
+
+
+def _turned_over(rotation: tuple[float, ...]) -> tuple[float, ...]:
+    """The twin's quaternion: y and z change sign, then half a turn about its own z."""
+    w, x, y, z = rotation
+    return z, 0.0 - y, 0.0 - x, w
 
 
 def _build(cls: type, data: dict[str, Any], **parts: type) -> Any:

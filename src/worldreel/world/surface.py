@@ -1,4 +1,4 @@
-"""What the grounds are like to touch: how things slide, roll and bounce on them.
+"""What grounds and things are like to touch: how things slide, roll and bounce.
 
 Plain numbers, so that `sample` can plan a motion and `stage` can give the same ground to MuJoCo.
 """
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class Surface:
     """slide: Coulomb friction; roll: what a rolling thing loses of its speed, in metres per
-    second squared; bounce: the share of its speed that a ball keeps when it bounces."""
+    second squared; bounce: the share of its speed that a ball keeps when it bounces; gravity: in
+    metres per second squared, under water what is left of it."""
 
     slide: float
     roll: float
     bounce: float
+    gravity: float = 9.81
 
 
 # Varnished wood, short dry grass, packed snow, asphalt under a film of water; packed sand by the
@@ -27,7 +29,7 @@ SURFACES = {
     "wet street": Surface(slide=0.15, roll=0.08, bounce=0.74),
     "sandy coast": Surface(slide=0.35, roll=0.45, bounce=0.45),
     "desert": Surface(slide=0.35, roll=0.40, bounce=0.45),
-    "coral reef": Surface(slide=0.30, roll=0.35, bounce=0.40),
+    "coral reef": Surface(slide=0.30, roll=0.35, bounce=0.40, gravity=3.0),
     "space station": Surface(slide=0.18, roll=0.05, bounce=0.78),
 }
 
@@ -41,6 +43,8 @@ LIVELINESS = {
     "dominoes": 0.4,
     "blocks": 0.4,
 }
+
+THICKNESS = 0.16  # of a domino, as a share of its height
 
 
 def start_speed(distance: float, seconds: float, deceleration: float) -> float:
