@@ -389,16 +389,6 @@ def test_eval_hands_over_what_was_asked(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out) == {"colour": 1.0}
 
 
-def test_the_world_can_be_looked_at(tmp_path, capsys):
-    out = str(tmp_path / "sheet.png")
-    args = ["world", "preview", "--out", out, "--count", "2", "--size", "64x48", "--json"]
-    assert main(args) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [scene["seed"] for scene in told["scenes"]] == [0, 1]
-    assert Video.open(out).frames.shape == (1, 96, 256, 3)
-    assert (read_mark(out) or {})["digital_source_type"].endswith("/algorithmicMedia")
-
-
 def test_bars_on_a_terminal(monkeypatch):
     from worldreel.cli import progress
 

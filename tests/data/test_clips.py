@@ -13,8 +13,7 @@ from worldreel.data import clip, encode, synth
 from worldreel.data.encode import pixels
 from worldreel.data.loader import Bucket, Loader
 from worldreel.errors import CheckpointError, MediaError
-from worldreel.world import facts
-from worldreel.world.scene import Scene
+from worldreel.world.scene import KINDS, Scene
 
 LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3, compiled=False)
 SMALL, STILL = synth.Settings(**LOOK), synth.Settings(**LOOK, still=True)
@@ -134,7 +133,7 @@ def test_a_truncated_shard_is_refused_and_remade(folder, tmp_path):
 
 def test_dense_truth_agrees_with_the_ids(folder):
     for c in all_clips(folder / "clips"):
-        share = c.dense[..., : len(facts.words.KINDS)].astype(np.float32).sum(-1)
+        share = c.dense[..., : len(KINDS)].astype(np.float32).sum(-1)
         covered = (c.ids > 0).reshape(1, 4, 2, 16, 2, 16).mean((1, 3, 5))
         assert np.allclose(share, covered, atol=2e-3)
         assert np.isfinite(c.dense).all()

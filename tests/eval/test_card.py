@@ -11,6 +11,7 @@ from worldreel.cli import main
 from worldreel.engine import Engine, Settings
 from worldreel.errors import MediaError
 from worldreel.eval import calibration, canary, card, cases, metrics
+from worldreel.eval.known import CORE
 from worldreel.models.compressor import Compressor
 from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_COMPRESSOR, TINY_DIT, TINY_TEXT
@@ -151,7 +152,7 @@ def test_the_canary_stops_for_noise(monkeypatch, capsys):
 
 def test_calibration_counts_what_it_reads():
     frames = np.zeros((4, 80, 144, 3), np.uint8)
-    true = cases.facts(cases.stage_scene(6_000_000, size=cases.SIZE))
+    true = cases.facts(cases.stage_scene(6_000_000, size=cases.SIZE, within=CORE))
     answer = calibration.calibrate(clips=[(frames, true, None), (frames, true, "held_out")])
     for line in metrics.wanted(metrics.asked(true)):
         found = answer["lines"][line]

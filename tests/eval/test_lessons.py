@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from worldreel.eval import lessons, probes
+from worldreel.eval.known import COLORS, CORE, KINDS
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
-from worldreel.world.scene import COLORS, KINDS
 
 
 def shown():
-    take = stage_scene(6_100_000, seconds=1 / 3, size=(144, 80))
+    take = stage_scene(6_100_000, seconds=1 / 3, size=(144, 80), within=CORE)
     made = render(take, size=(144, 80), truth=True, compiled=False)
     assert made.ids is not None
     return lessons.Shown(frames=[made.frames], ids=[made.ids.astype(np.uint8)], scenes=[take.scene])

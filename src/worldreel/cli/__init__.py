@@ -24,7 +24,7 @@ import typer.core
 import typer.main
 
 from worldreel import __version__
-from worldreel.errors import RequestError, WorldreelError
+from worldreel.errors import RequestError, SceneError, WorldreelError
 
 ROOMS = ("generate", "doctor", "train", "eval", "world")
 
@@ -107,7 +107,7 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     else:
         message = f"{type(error).__name__}: {error} (WORLDREEL_TRACEBACK=1 shows where)"
     message = " ".join(message.split())
-    code = 2 if usage or isinstance(error, RequestError) else 1
+    code = 2 if usage or isinstance(error, RequestError | SceneError) else 1
     if os.environ.get("WORLDREEL_TRACEBACK") == "1":
         traceback.print_exception(error)
     _say(f"error: {message}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worldreel.cli.progress import progress
-from worldreel.errors import MissingExtraError, RequestError
+from worldreel.errors import MissingExtraError, RequestError, WorldreelError
 from worldreel.output import check_writable
 from worldreel.request import parse_size
 
@@ -129,6 +129,8 @@ def render_shards(
         )  # fmt: skip
         with progress(quiet=quiet) as tell:
             synth.synthesize(out, settings, first_seed=seed, count=count, jobs=jobs, progress=tell)
+    except WorldreelError:
+        raise
     except ValueError as error:
         raise RequestError(str(error)) from None
     made = [str(path) for path in clip.shards(out)]
@@ -195,7 +197,8 @@ def _takes(
         yield str(path), act(Scene.from_json(text), size=size)
     if not files:
         for number in range(seed, seed + count):
-            yield number, stage_scene(number, seconds=seconds, size=size, within=frozenset(within or ()) or None)
+            kept = frozenset(within or ()) or None
+            yield number, stage_scene(number, seconds=seconds, size=size, within=kept)
 
 
 def _few(take: "Take") -> "Take":

@@ -6,8 +6,9 @@ written last, holds their words. A shard without its JSON is not finished and is
 
 from __future__ import annotations
 
+import errno
 import json
-import os
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +17,11 @@ from typing import Any
 
 import numpy as np
 from einops import reduce
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from worldreel.errors import MediaError
+from worldreel.output import whole_file
 from worldreel.world.facts import Fact
 from worldreel.world.render import Render
 from worldreel.world.scene import COLORS, KINDS, Take
@@ -280,12 +283,16 @@ def shards(folder: str | Path) -> list[Path]:
 def put(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> None:
     """Write a shard's two files, each whole or not at all; the JSON last."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, fresh)
-    size = fresh.stat().st_size
-    os.replace(fresh, f"{path}.safetensors")
-    fresh.write_text(json.dumps({"bytes": size, **about}, ensure_ascii=False), "utf-8")
-    os.replace(fresh, f"{path}.json")
+    held = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    with whole_file(Path(f"{path}.safetensors")) as part:
+        try:
+            save_file(held, part)
+        except SafetensorError as error:  # what the system refused is told in its text alone
+            number = re.search(r"os error (\d+)", str(error))
+            raise OSError(int(number[1]) if number else errno.EIO, str(error)) from None
+        size = part.stat().st_size
+    with whole_file(Path(f"{path}.json")) as part:
+        part.write_text(json.dumps({"bytes": size, **about}, ensure_ascii=False), "utf-8")
 
 
 def get(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -16,6 +16,7 @@ import numpy as np
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.eval import metrics, probes, report
 from worldreel.eval.cases import SECONDS, SIZE, Progress, renders
+from worldreel.eval.known import CORE
 from worldreel.eval.metrics import LINES, TO_A_SIDE, Asked, asked
 from worldreel.eval.probes import Reading, Rulers
 from worldreel.world.act import stage_scene
@@ -92,7 +93,7 @@ def real(count: int, told: Progress) -> Iterator[Real]:
     plan += [(FIRST_SEED + i, "held_out") for i in range(count - half)]
     takes = []
     for seed, split in plan:
-        takes.append(stage_scene(seed, split=split, seconds=SECONDS, size=SIZE))
+        takes.append(stage_scene(seed, split=split, seconds=SECONDS, size=SIZE, within=CORE))
         told("scenes", len(takes), count)
     for frames, take, (_, split) in zip(renders(takes, told), takes, plan, strict=True):
         yield frames, facts(take), split

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from worldreel.eval.known import CORE
 from worldreel.eval.metrics import Asked, asked
 from worldreel.world.act import stage_scene
 from worldreel.world.describe import Caption, captions, facts
@@ -37,7 +38,7 @@ class Case:
 
 def case(number: int, seed: int, split: str | None) -> Case:
     """The case of a seed, always the same: its scene, and one sentence in each language."""
-    take = stage_scene(seed, split=split, seconds=SECONDS, size=SIZE)
+    take = stage_scene(seed, split=split, seconds=SECONDS, size=SIZE, within=CORE)
     rng = np.random.default_rng([seed, 0 if split is None else 1, 20])
     english = _sentence(take, rng, "en", None)
     chinese = _sentence(take, rng, "zh", english)

@@ -18,7 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldreel.world.scene import COLORS, LIGHTS, SETTINGS
+from worldreel.eval.known import COLORS, LIGHTS, SETTINGS
 
 WIDTH = 144  # pixels
 _STEP = 8  # sides are multiples of it

@@ -20,11 +20,12 @@ from torch.nn import functional
 from worldreel.data import clip as clips
 from worldreel.eval import tracks
 from worldreel.eval.eye import frames_to_eye, seen_size
+from worldreel.eval.known import COLORS, CORE, KINDS, LIGHTS, SETTINGS
 from worldreel.eval.probes import Rulers
 from worldreel.eval.shape import close
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
-from worldreel.world.scene import COLORS, KINDS, LIGHTS, SETTINGS, Scene, Take
+from worldreel.world.scene import Scene, Take
 
 FIRST_SEED = 2_000_000
 OWN = (  # width, height, split, how many clips
@@ -58,7 +59,7 @@ def from_folder(folder: Path, most: int) -> Shown:
         arrays, about = clips.get(path)
         frames += list(arrays["frames"])
         ids += list(arrays["ids"])
-        scenes += [Scene.from_json(record["scene"]) for record in about["clips"]]
+        scenes += [Scene.from_json(record["scenes"][0]) for record in about["clips"]]
         if len(frames) >= most:
             break
     return Shown(frames=frames[:most], ids=ids[:most], scenes=scenes[:most])
@@ -71,7 +72,7 @@ def own_renders(out: Path) -> Iterator[Shown]:
         path = out / f"shard-own-{number}"
         if not path.with_suffix(".json").exists():
             takes = [
-                _some(stage_scene(s, split=split, size=(width, height)), first=s % 4)
+                _some(stage_scene(s, split=split, size=(width, height), within=CORE), first=s % 4)
                 for s in range(seed, seed + count)
             ]
             drawn = render(takes, size=(width, height), samples=4, truth=True, compiled=False)
@@ -80,11 +81,11 @@ def own_renders(out: Path) -> Iterator[Shown]:
                 "frames": np.stack([one.frames for one in drawn]),
                 "ids": np.stack([np.asarray(one.ids, np.uint8) for one in drawn]),
             }
-            scenes = [{"scene": take.scene.to_json()} for take in takes]
+            scenes = [{"scenes": [take.scene.to_json()]} for take in takes]
             clips.put(path, arrays, {"clips": scenes})
             print(f"rendered {count} clips of {width}x{height}", file=sys.stderr, flush=True)
         arrays, about = clips.get(path)
-        scenes = [Scene.from_json(record["scene"]) for record in about["clips"]]
+        scenes = [Scene.from_json(record["scenes"][0]) for record in about["clips"]]
         yield Shown(frames=list(arrays["frames"]), ids=list(arrays["ids"]), scenes=scenes)
         seed += count
 
@@ -120,7 +121,7 @@ def batch(sources: Sequence[Shown], weights: Sequence[float], rng: np.random.Gen
         f = int(rng.integers(len(source.frames[c])))
         scene = source.scenes[c]
         ids = _nearest(np.asarray(source.ids[c][f]), (size[0] // 2, size[1] // 2))
-        color = np.array([-1, *(list(COLORS).index(t.color) for t in scene.things)])
+        color = np.array([-1, *(COLORS.index(t.color) for t in scene.things)])
         xs.append(frames_to_eye(np.array(source.frames[c][f : f + 1])))
         colors.append(torch.from_numpy(color[ids]))
         settings.append(1 + SETTINGS.index(scene.setting))

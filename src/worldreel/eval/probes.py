@@ -26,9 +26,9 @@ from worldreel import checkpoint
 from worldreel.errors import CheckpointError
 from worldreel.eval import tracks
 from worldreel.eval.eye import Eye, Sight, frames_to_eye
+from worldreel.eval.known import COLORS, KINDS, LIGHTS, SETTINGS
 from worldreel.eval.shape import Shape, close
 from worldreel.eval.tracks import BANDS, MOMENTS, Track
-from worldreel.world.scene import COLORS, KINDS, LIGHTS, SETTINGS
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "examiner"
 KIND = "examiner"
@@ -36,7 +36,7 @@ KIND = "examiner"
 MOTIONS = ("rests", "left", "right", "toward", "away", "falls", "moves")
 NAMES: dict[str, tuple[str, ...]] = {
     "kinds": KINDS,
-    "colors": tuple(COLORS),
+    "colors": COLORS,
     "settings": SETTINGS,
     "lights": LIGHTS,
     "motions": MOTIONS,

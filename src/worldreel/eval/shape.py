@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldreel.world.scene import KINDS
+from worldreel.eval.known import KINDS
 
 SIDE = 40  # pixels of a view
 ROOM = 1.4  # how much larger a view is than what is in it

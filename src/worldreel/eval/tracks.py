@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from worldreel.eval.eye import WIDTH, Sight
-from worldreel.world.scene import COLORS
+from worldreel.eval.known import COLORS
 
 LEAST = 9  # cells: what is smaller is no thing
 OFTEN = 0.2  # of the frames: what is seen in fewer is no thing
