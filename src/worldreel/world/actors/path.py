@@ -84,10 +84,8 @@ def follow(
             wanted = min(wanted, size * rig.speed[0]) if rig.radius else 0.0
         change = _GRIP / (FPS * _STEPS)
         speed += max(-change, min(change, wanted - speed)) if up == 0 else 0.0
+        pace = speed / (size * rig.speed[0]) if not fast else 2 * speed / cruise
         if step % _STEPS == 0:
-            pace = speed / max(size * rig.speed[0], 1e-6)
-            if fast:
-                pace = 2 * speed / max(cruise, 1e-6)
             waving = thing.event == "waves" and thing.at <= now < thing.at + _WAVES
             ease = min(1.0, (now - thing.at) / 0.25, (thing.at + _WAVES - now) / 0.25)
             way = speed * math.cos(facing), speed * math.sin(facing), rise if up > 0 else 0.0
@@ -102,7 +100,7 @@ def follow(
             rise -= gravity / (FPS * _STEPS)
             if up <= 0:
                 up, rise = 0.0, 0.0
-        stride = size * rig.stride[1 if fast else 0]
+        stride = size * float(np.interp(pace, (1.0, 2.0), rig.stride))
         phase += 2 * math.pi * speed / stride / (FPS * _STEPS) if up == 0 else 0.0
     table = np.array(rows)
     gait = Gait(
