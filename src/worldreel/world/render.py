@@ -1,13 +1,14 @@
 """Draws a take: a batched ray-caster in plain torch, the same code on CPU and GPU.
 
 Every pixel is one ray, or several at edges where `samples` asks for it: the nearest solid
-(`solids`) or the setting behind (`settings`), lit by one sun with soft shadows and by the sky
-(`lights`), with one reflection (`tracing`). Takes of one setting share their batches.
+(`solids`, `beams`) or the setting behind (`settings`), lit by one sun with soft shadows and by the
+sky (`lights`), with one reflection (`tracing`). Takes of one setting share their batches.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -18,13 +19,17 @@ from einops import rearrange
 from torch import Tensor
 
 from worldreel.errors import RequestError, SceneError
-from worldreel.world import tracing
+from worldreel.world import tracing, weather
+from worldreel.world.beams import BUNDLE, regrouped
 from worldreel.world.scene import Take
 from worldreel.world.settings import SETTINGS, SKY, Setting
 from worldreel.world.tracing import Numbers, trace
+from worldreel.world.weather import WEATHER, Weather
 
 MAX_SIDE = 4096  # pixels
 _EDGE = 0.055  # a step in 0..1 between neighbours that is worth more samples
+_TILE = math.isqrt(BUNDLE)  # pixels on a side of what is one bundle of rays
+_ROW = 1024  # rays at edges that are drawn in one row
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +79,8 @@ def render(
 ) -> Render | list[Render]:
     """Draw one take, or many at once, which gives the same frames and is faster.
 
-    size: (width, height) in pixels. samples: rays per pixel at edges; 1 is fastest. compiled:
-    None compiles where a compiler is found; the first call then takes some ten seconds.
+    size: (width, height) in pixels. samples: rays per pixel at edges; 1 is fastest.
+    compiled: has no effect any more.
     """
     width, height = _checked_size(size)
     if not isinstance(samples, int) or not 1 <= samples <= 64:
@@ -83,15 +88,14 @@ def render(
     one = isinstance(takes, Take)
     batch = [takes] if one else list(takes)
     device = torch.device(device)
-    if compiled is None:
-        compiled = tracing.can_compile(device.type)
 
     made: list[Render | None] = [None] * len(batch)
     with torch.inference_mode():
-        for name in dict.fromkeys(take.scene.setting for take in batch):
-            places = [i for i, take in enumerate(batch) if take.scene.setting == name]
+        kinds = [(take.scene.setting, take.scene.weather) for take in batch]
+        for kind in dict.fromkeys(kinds):
+            places = [i for i, own in enumerate(kinds) if own == kind]
             group = [_unmirrored(batch[i]) for i in places]
-            drawn = _draw(group, (width, height), samples, truth, device, compiled)
+            drawn = _draw(group, (width, height), samples, truth, device)
             for i, result in zip(places, drawn, strict=True):
                 made[i] = _mirrored(result) if batch[i].scene.mirrored else result
     return made[0] if one else made  # type: ignore[return-value]
@@ -139,38 +143,84 @@ def _mirrored(made: Render) -> Render:
     return Render(**changes)
 
 
+@dataclass(frozen=True)
+class _Picture:
+    """A picture's pixels in the order that they are traced in: square by square, P in all.
+
+    Squares at the right and the lower rim repeat its last pixels.
+    """
+
+    size: tuple[int, int]
+    column: Tensor  # (P,) float
+    row: Tensor  # (P,) float
+    pixel: Tensor  # (P,) in reading order
+    place: Tensor  # (W * H,) of each pixel in this order
+
+    @classmethod
+    def of(cls, size: tuple[int, int], device: torch.device) -> _Picture:
+        width, height = size
+        across, down = (-(-side // _TILE) for side in size)
+        squares = torch.arange(across * down * BUNDLE, device=device).view(down, across, _TILE, -1)
+        place = rearrange(squares, "down across y x -> (down y) (across x)")
+        pixel = torch.empty_like(squares.view(-1))
+        column = torch.arange(across * _TILE, device=device).clamp(max=width - 1)
+        row = torch.arange(down * _TILE, device=device).clamp(max=height - 1)
+        pixel[place.flatten()] = (row[:, None] * width + column).flatten()
+        return cls(
+            size=size,
+            column=(pixel % width).float(),
+            row=torch.div(pixel, width, rounding_mode="floor").float(),
+            pixel=pixel,
+            place=place[:height, :width].flatten(),
+        )
+
+    def points(
+        self, which: Tensor, offset: tuple[Tensor | float, Tensor | float] = (0.5, 0.5)
+    ) -> tuple[Tensor, Tensor]:
+        """Picture points from -1 to 1 (right, up) of pixels, and a place in the pixel."""
+        width, height = self.size
+        u = (self.column[which] + offset[0]) * (2 / width) - 1
+        return u, 1 - (self.row[which] + offset[1]) * (2 / height)
+
+    def read(self, plane: Tensor) -> Tensor:
+        """(B, P, ...) -> (B, H, W, ...)."""
+        return plane[:, self.place].unflatten(1, self.size[::-1])
+
+
 def _draw(
     takes: Sequence[Take],
     size: tuple[int, int],
     samples: int,
     truth: bool,
     device: torch.device,
-    compiled: bool,
 ) -> Iterator[Render]:
-    """Takes of one setting, none of them mirrored."""
+    """Takes of one setting and weather, none of them mirrored."""
     name = takes[0].scene.setting
     if name not in SETTINGS:
         raise SceneError(f"unknown setting {name!r}: one of {', '.join(SETTINGS)}")
-    setting = SETTINGS[name]
-    width, height = size
+    setting, kind = SETTINGS[name], WEATHER[takes[0].scene.weather]
     numbers = tracing.pack(takes, size, device)
-    total = numbers.camera.shape[-2]
-    pixels = torch.arange(width * height, device=device)
-    step = tracing.TILE.get(device.type, tracing.TILE["cpu"])[0]
+    points = np.stack([weather.points(take.scene, kind) for take in takes])
+    points = torch.from_numpy(points).to(device)
+    owner = np.repeat(np.arange(len(takes)), [take.num_frames for take in takes])
+    owner = torch.from_numpy(owner).to(device)
+    picture = _Picture.of(size, device)
+    rays = torch.arange(len(picture.pixel), device=device)
 
     parts: list[tuple[np.ndarray, ...]] = []
-    for start in range(0, total, step):
-        count = min(step, total - start)
-        part = numbers.frames(start, count, count)
-        u, v = _picture(pixels.expand(count, -1), size)
-        seen = trace(part, setting, u, v, compiled)
+    step = max(1, tracing.most(device) // len(rays))
+    for some in torch.arange(len(owner), device=device).split(step):
+        part = numbers.of(some)
+        seen = trace(part, setting, kind, *picture.points(rays.expand(len(some), -1)))
         linear = seen.color
         if samples > 1:
-            linear = _smoothed(linear, seen.index, part, setting, size, samples, compiled)
+            linear = _smoothed(linear, seen.index, part, setting, kind, picture, samples)
+        linear, t = picture.read(linear), picture.read(seen.t)
+        if kind.fall:
+            linear = weather.draw(linear, t, kind.fall, points[owner[some]], part.camera, part.air)
         planes = [(linear.sqrt() * 255 + 0.5).to(torch.uint8)]
         if truth:
-            planes += [seen.index, seen.t, seen.normal]
-        planes = [rearrange(plane, "b (h w) ... -> b h w ...", h=height) for plane in planes]
+            planes += [picture.read(seen.index), t, picture.read(seen.normal)]
         parts.append(tuple(plane.cpu().numpy() for plane in planes))
 
     whole = [np.concatenate(planes) for planes in zip(*parts, strict=True)]
@@ -182,33 +232,19 @@ def _draw(
         start = stop
 
 
-def _picture(
-    pixels: Tensor, size: tuple[int, int], offset: tuple[float, float] = (0.5, 0.5)
-) -> tuple[Tensor, Tensor]:
-    """Picture points from -1 to 1 (right, up) of flat pixel numbers, and a place in the pixel."""
-    width, height = size
-    column = (pixels % width).float()
-    row = torch.div(pixels, width, rounding_mode="floor").float()
-    u = (column + offset[0]) * (2 / width) - 1
-    return u, 1 - (row + offset[1]) * (2 / height)
-
-
 def _smoothed(
     linear: Tensor,
     index: Tensor,
     numbers: Numbers,
     setting: Setting,
-    size: tuple[int, int],
+    kind: Weather,
+    picture: _Picture,
     samples: int,
-    compiled: bool,
 ) -> Tensor:
     """Linear colours (B, P, 3) with the pixels at edges drawn again, by several rays each."""
-    frames, count, _ = linear.shape
-    width, height = size
-    seen = rearrange(linear.sqrt(), "b (h w) c -> b h w c", h=height)
-    which = rearrange(index, "b (h w) -> b h w", h=height)
+    seen, which = picture.read(linear.sqrt()), picture.read(index)
     edge = torch.zeros_like(which, dtype=torch.bool)
-    for axis, side in ((1, height), (2, width)):
+    for axis, side in ((1, edge.shape[1]), (2, edge.shape[2])):
         if side < 2:
             continue
         a, b = (seen.narrow(axis, i, side - 1) for i in (0, 1))
@@ -216,24 +252,19 @@ def _smoothed(
         step |= which.narrow(axis, 0, side - 1) != which.narrow(axis, 1, side - 1)
         edge.narrow(axis, 0, side - 1).logical_or_(step)
         edge.narrow(axis, 1, side - 1).logical_or_(step)
-    edge = rearrange(edge, "b h w -> b (h w)")
-    most = int(edge.sum(1).max())
-    if most == 0:
-        return linear
 
-    # (B, K) pixel numbers, filled up with `count`, whose colour is thrown away.
-    place = torch.where(edge, edge.cumsum(1) - 1, most)
-    number = torch.arange(count, device=linear.device).expand(frames, -1)
-    pixels = torch.full((frames, most + 1), count, device=linear.device)
-    pixels = pixels.scatter_(1, place, number)[:, :most]
+    # A row's rays are few pixels with all their samples side by side, so that bundles are narrow.
+    pixels = max(BUNDLE, _ROW // samples // BUNDLE * BUNDLE)
+    place, row = regrouped(edge.flatten(1)[:, picture.pixel], pixels)
+    if len(row) == 0:
+        return linear
     offsets = [((i + 0.5) / samples, _reversed_bits(i)) for i in range(samples)]
-    points = [_picture(pixels.clamp(max=count - 1), size, (x, y)) for x, y in offsets]
-    u, v = (torch.cat([p[i] for p in points], 1) for i in (0, 1))
-    color = trace(numbers, setting, u, v, compiled).color
-    again = rearrange(color, "b (s k) c -> s b k c", s=samples).mean(0)
-    room = torch.cat([linear, linear[:, :1]], 1)
-    room.scatter_(1, pixels[..., None].expand(-1, -1, 3), again)
-    return room[:, :count]
+    offset = torch.tensor(offsets, device=linear.device).unbind(-1)
+    u, v = picture.points(place[..., None] % linear.shape[1], offset)
+    color = trace(numbers.of(row), setting, kind, u.flatten(1), v.flatten(1)).color
+    out = linear.clone()
+    out.view(-1, 3)[place] = color.unflatten(1, (-1, samples)).mean(2)
+    return out
 
 
 def _reversed_bits(i: int) -> float:
@@ -271,14 +302,14 @@ def _with_truth(
         # The sky is a point so far off that only a turn of the camera moves it.
         away = np.where(open_sky[f], 1e12, depth[f])[..., None]
         point = take.eye[f] + (view * away) @ take.look[f].astype(np.float64)
-        for i in range(len(take.shape)):
-            mask = index[f] == i + 1
-            own = (point[mask] - take.position[f, i]) @ take.rotation[f, i].astype(np.float64)
-            point[mask] = take.position[f + 1, i] + own @ take.rotation[f + 1, i].T
+        mask = index[f] > 0
+        body = index[f][mask] - 1
+        turned = take.rotation[f + 1] @ take.rotation[f].swapaxes(-1, -2).astype(np.float64)
+        own = point[mask] - take.position[f, body]
+        point[mask] = take.position[f + 1, body] + np.einsum("pij,pj->pi", turned[body], own)
         then = (point - take.eye[f + 1]) @ take.look[f + 1].T.astype(np.float64)
         place = then[..., :2] / np.maximum(then[..., 2:], 1e-6) / spread
-        moved = (place - view[..., :2] / spread) * [width / 2, -height / 2]
-        flow[f] = moved
+        flow[f] = (place - view[..., :2] / spread) * [width / 2, -height / 2]
     return Render(
         frames=frames,
         ids=owner[index],

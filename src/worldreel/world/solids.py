@@ -21,6 +21,7 @@ from worldreel.world.vector import Plane, Vec, add, along, dot, ramp, scale, sel
 
 FAR = 1e9  # metres, or any t: no hit
 _GRAZE = 1e-3  # metres: a shadow ray starts this far off its surface
+COVER = 4.0  # radii of a body within which it darkens what is near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ SOLIDS = {
 
 
 class Body(NamedTuple):
-    """One solid in B frames, each field (B, 1) or a Vec of (B, 1)."""
+    """One solid for each of Q rows of rays, each field (Q, 1) or a Vec of (Q, 1)."""
 
     centre: Vec  # world, metres
     rows: tuple[Vec, Vec, Vec]  # world offset -> own scaled axes
@@ -59,24 +60,24 @@ class Body(NamedTuple):
     color: Vec  # linear
     light_color: Vec  # linear, of the marks
     gloss: Plane
-    index: Plane  # from 1, the place in the take plus one
+    around: Plane  # the radius of a ball that holds the body, metres; below 0 for no body
 
 
-class Hit(NamedTuple):
-    """The nearest solid on each ray, all (B, P)."""
+class Paint(NamedTuple):
+    """What a ray meets on a body, (Q, P) each."""
 
-    t: Tensor  # FAR where nothing is hit
     normal: Vec  # not yet unit
     color: Vec
     gloss: Tensor
-    index: Tensor  # float, 0 where nothing is hit
 
 
-WIDTH = 27  # numbers per body, as `pack` writes and `unpack` reads them
+# Numbers per body, as `pack` writes and `unpack` reads them, and where some of them are.
+WIDTH = 27
+CENTRE, RADIUS, AROUND = (0, 1, 2), 12, 26
 
 
 def pack(take: Take) -> np.ndarray:
-    """A take's solids as numbers, (N, WIDTH, F) float32, read back by `unpack`."""
+    """A take's solids as numbers, (N, F, WIDTH) float32, read back by `unpack`."""
     frames, count = take.position.shape[:2]
     if len(take.shape) and not (0 <= take.shape.min() and take.shape.max() < len(SHAPES)):
         raise SceneError(f"unknown shape {take.shape.tolist()}: 0 to {len(SHAPES) - 1}, {SHAPES}")
@@ -85,6 +86,10 @@ def pack(take: Take) -> np.ndarray:
     axes = np.swapaxes(take.rotation.astype(np.float64), -1, -2) / extent[None, :, :, None]
     plain = np.array([[not r.marks] for r in rows])
     light = np.where(plain, take.color, take.color + (1 - take.color) * 0.28)
+    square = np.array([r.square for r in rows])
+    across = np.where(square, np.hypot(*extent.T[:2]), extent.T[:2].max(0))
+    ball = np.array([r.quadric == SOLIDS["sphere"].quadric for r in rows])
+    around = np.where(ball, extent.max(-1), np.hypot(across, extent[:, 2]))
     still = np.concatenate(
         [
             np.cbrt(extent.prod(-1, keepdims=True)),
@@ -95,28 +100,29 @@ def pack(take: Take) -> np.ndarray:
             take.color**2,
             light**2,
             take.gloss[:, None],
-            np.arange(1, count + 1)[:, None],
+            around[:, None],
         ],
         axis=1,
     )
     moving = np.concatenate([take.position, axes.reshape(frames, count, 9)], axis=-1)
     still = np.broadcast_to(still[None], (frames, *still.shape))
-    return np.concatenate([moving, still], axis=-1).transpose(1, 2, 0).astype(np.float32)
+    return np.concatenate([moving, still], axis=-1).swapaxes(0, 1).astype(np.float32)
 
 
 def null_body(frames: int) -> np.ndarray:
-    """A body that no ray meets, (1, WIDTH, F): batches of unequal takes are filled up with it."""
-    numbers = np.zeros((1, WIDTH, frames), np.float32)
-    numbers[:, 0:3] = -1e4
-    numbers[:, [3, 7, 11]] = 1e3
-    numbers[:, 15] = -1.0
-    numbers[:, 12] = 1e-6
+    """A body that no ray meets, (1, F, WIDTH): batches of unequal takes are filled up with it."""
+    numbers = np.zeros((1, frames, WIDTH), np.float32)
+    numbers[..., 0:3] = -1e4
+    numbers[..., [3, 7, 11]] = 1e3
+    numbers[..., 12] = 1e-6
+    numbers[..., 15] = -1.0
+    numbers[..., 26] = -1.0
     return numbers
 
 
 def unpack(numbers: Tensor) -> Body:
-    """(WIDTH, B, 1) -> Body."""
-    n = numbers.unbind(0)
+    """(Q, WIDTH) -> Body."""
+    n = numbers.T.contiguous()[..., None].unbind(0)
     return Body(
         centre=n[0:3],
         rows=(n[3:6], n[6:9], n[9:12]),
@@ -128,19 +134,24 @@ def unpack(numbers: Tensor) -> Body:
         color=n[19:22],
         light_color=n[22:25],
         gloss=n[25],
-        index=n[26],
+        around=n[26],
     )
 
 
 class _Passage(NamedTuple):
-    """A ray's way through a body: it is inside for enter < t < leave."""
+    """A ray's way through a body, which it is inside of for enter < t < leave.
 
+    In the body's own scaled axes, and with t from the point of the ray nearest to its centre.
+    """
+
+    ahead: Tensor  # what t is short by
     enter: Tensor
     leave: Tensor
-    side: Tensor  # where it comes in through the side
-    cap: Tensor  # where it comes in through z = -1 or 1
-    point: Vec  # where it comes in, own scaled axes
-    way: Vec  # the direction, own scaled axes
+    start: Vec
+    way: Vec
+    sides: tuple[Tensor, Tensor]  # t where it comes in between x = -1 and 1, and between y
+    side: Tensor  # t where it comes in through the side
+    cap: Tensor  # t where it comes in between z = -1 and 1
 
 
 def _nonzero(x: Tensor, least: float = 1e-7) -> Tensor:
@@ -153,7 +164,7 @@ def _slab(start: Tensor, way: Tensor) -> tuple[Tensor, Tensor]:
     return torch.minimum(a, b), torch.maximum(a, b)
 
 
-def _pass(origin: Vec, direction: Vec, body: Body) -> tuple[_Passage, Tensor]:
+def _pass(origin: Vec, direction: Vec, body: Body) -> _Passage:
     # From the point nearest to the centre on, or a distant eye would cost the digits of c.
     offset = sub(origin, body.centre)
     ahead = -dot(offset, direction)
@@ -182,49 +193,46 @@ def _pass(origin: Vec, direction: Vec, body: Body) -> tuple[_Passage, Tensor]:
     square = body.square > 0.5
     side = torch.where(square, torch.maximum(x0, y0), enter)
     leave = torch.minimum(torch.where(square, torch.minimum(x1, y1), leave), z1)
-    enter = torch.maximum(side, z0)
-    passage = _Passage(
-        enter=enter + ahead,
-        leave=leave + ahead,
-        side=x0 > y0,
-        cap=z0 > side,
-        point=along(start, way, enter.clamp(-FAR, FAR)),
+    return _Passage(
+        ahead=ahead,
+        enter=torch.maximum(side, z0),
+        leave=leave,
+        start=start,
         way=way,
+        sides=(x0, y0),
+        side=side,
+        cap=z0,
     )
-    return passage, enter < leave
 
 
-def no_hit(direction: Vec) -> Hit:
-    zero = torch.zeros_like(direction[0])
-    return Hit(zero + FAR, (zero, zero, zero), (zero, zero, zero), zero, zero)
+def meet(origin: Vec, direction: Vec, numbers: Tensor) -> Tensor:
+    """t where each ray (unit directions, (Q, P)) enters its body (Q, WIDTH), FAR where it does
+    not."""
+    ray = _pass(origin, direction, unpack(numbers))
+    t = ray.enter + ray.ahead
+    return torch.where((ray.enter < ray.leave) & (t > _GRAZE), t, FAR)
 
 
-def nearest(hit: Hit, origin: Vec, direction: Vec, numbers: Tensor) -> Hit:
-    """The nearer of a hit and one more body. numbers: (WIDTH, B, 1); direction: unit."""
+def paint(origin: Vec, direction: Vec, numbers: Tensor) -> Paint:
+    """What rays that do meet their bodies see there."""
     body = unpack(numbers)
-    ray, met = _pass(origin, direction, body)
-    nearer = met & (ray.enter > _GRAZE) & (ray.enter < hit.t)
-    x, y, z = ray.point
+    ray = _pass(origin, direction, body)
+    point = along(ray.start, ray.way, ray.enter.clamp(-FAR, FAR))
+    capped = ray.cap > ray.side
+    x, y, z = point
     a, b, _ = body.quadric
 
     square = body.square > 0.5
     facing = tuple(-torch.sign(w) for w in ray.way)
     zero = torch.zeros_like(x)
-    column = select(ray.side, (facing[0], zero, zero), (zero, facing[1], zero))
+    first = ray.sides[0] > ray.sides[1]
+    column = select(first, (facing[0], zero, zero), (zero, facing[1], zero))
     slope = select(square, column, (x, y, a * z + 0.5 * b))
-    slope = select(ray.cap, (zero, zero, facing[2]), slope)
+    slope = select(capped, (zero, zero, facing[2]), slope)
     rows = body.rows
     normal = add(add(scale(rows[0], slope[0]), scale(rows[1], slope[1])), scale(rows[2], slope[2]))
-
-    marked = _marks(body, ray.point, ray.cap)
-    color = select(marked, body.light_color, body.color)
-    return Hit(
-        t=torch.where(nearer, ray.enter, hit.t),
-        normal=select(nearer, normal, hit.normal),
-        color=select(nearer, color, hit.color),
-        gloss=torch.where(nearer, body.gloss, hit.gloss),
-        index=torch.where(nearer, body.index, hit.index),
-    )
+    color = select(_marks(body, point, capped), body.light_color, body.color)
+    return Paint(normal=normal, color=color, gloss=body.gloss + zero)
 
 
 def _marks(body: Body, point: Vec, cap: Tensor) -> Tensor:
@@ -239,23 +247,31 @@ def _marks(body: Body, point: Vec, cap: Tensor) -> Tensor:
     return torch.where(body.panels > 0.5, panels, torch.where(body.rims > 0.5, rims, edges))
 
 
-def shade(
-    light: Tensor, open_: Tensor, point: Vec, normal: Vec, sun: Vec, soft: Plane, numbers: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Dims the sun's light and the sky's (`open_`) at points by one more body.
+def shadow(point: Vec, normal: Vec, sun: Vec, soft: Plane, numbers: Tensor) -> Tensor:
+    """The share of the sun that a body (Q, WIDTH) hides from points (Q, P): 0 to 1.
 
     soft: the sun's apparent radius in radians. The half shadow comes from the chord that a ray
-    cuts: near a rim a chord grows as the root of the depth, so its length tells the depth.
+    cuts: near a rim a chord grows as the root of the depth, so its length tells the depth. So
+    it ends where the body's own outline ends.
     """
     body = unpack(numbers)
-    start = along(point, normal, _GRAZE)
-    ray, met = _pass(start, sun, body)
-    chord = ray.leave - ray.enter.clamp(min=0)
-    rim = 2 * torch.sqrt(2 * body.radius * soft * ray.enter.clamp(0.02, 5))
-    hidden = torch.where(met & (ray.leave > 2 * _GRAZE), ramp(chord, 0.0, rim), 0.0)
+    ray = _pass(along(point, normal, _GRAZE), sun, body)
+    enter = (ray.enter + ray.ahead).clamp(min=0)
+    leave = ray.leave + ray.ahead
+    rim = 2 * torch.sqrt(2 * body.radius * soft * enter.clamp(0.02, 5))
+    hidden = (ray.enter < ray.leave) & (leave > 2 * _GRAZE)
+    return torch.where(hidden, ramp(leave - enter, 0.0, rim), 0.0)
 
+
+def cover(point: Vec, normal: Vec, numbers: Tensor) -> Tensor:
+    """The share of the sky that a body (Q, WIDTH) hides from points (Q, P).
+
+    It fades to nothing at COVER of the body's radii from its centre.
+    """
+    body = unpack(numbers)
     to = sub(body.centre, point)
-    square = dot(to, to)
-    closeness = body.radius * body.radius / (square + 0.1 * body.radius * body.radius)
-    cover = (dot(normal, to) * torch.rsqrt(square)).clamp(0, 1) * closeness
-    return light * (1 - hidden), open_ * (1 - 0.85 * cover.clamp(0, 1))
+    far = dot(to, to)
+    square = body.radius * body.radius
+    closeness = square / (far + 0.1 * square)
+    closeness = closeness * ramp(far, COVER * COVER * square, 4 * square)
+    return 0.85 * ((dot(normal, to) * torch.rsqrt(far)).clamp(0, 1) * closeness).clamp(0, 1)

@@ -1,31 +1,23 @@
 """Tracing: from packed numbers to the colour of each ray.
 
-Each step is a function of planes (B frames, P rays). Compiled, the steps see one shape only, a
-tile, whatever the size and number of pictures: so they compile once, and a frame's colours do not
-depend on what is drawn beside it.
+All is arithmetic on planes (R rows, P rays), each row of one frame.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import logging
-import shutil
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from torch.utils._pytree import tree_leaves, tree_map
 
 from worldreel.errors import SceneError
-from worldreel.world import lights, solids
+from worldreel.world import beams, lights, solids
+from worldreel.world.beams import Hit
 from worldreel.world.lights import Air
 from worldreel.world.scene import Take
 from worldreel.world.settings import SETTINGS, SKY, Setting, Surface
-from worldreel.world.solids import Hit
 from worldreel.world.vector import (
     Vec,
     add,
@@ -39,53 +31,11 @@ from worldreel.world.vector import (
     times,
     unit,
 )
+from worldreel.world.weather import WEATHER, Weather, rings, through
 
-log = logging.getLogger(__name__)
-
+MIRROR = 1024  # mirrored rays that are drawn in one row
+_MOST = {"cpu": 160_000, "cuda": 4_000_000}  # rays traced at once: what caches, or cores, like
 CAMERA = 14  # numbers per frame: eye 3, right 3, up 3, forward 3, tangents of half the view 2
-TILE = {"cpu": (8, 4096), "cuda": (64, 16384)}  # frames and rays that are traced at once
-
-
-# --- compiling ----------------------------------------------------------------------------------
-
-Step = Callable[..., Any]
-
-
-@functools.cache
-def can_compile(device: str) -> bool:
-    """Whether a compiler for this kind of device is here; says once where none is."""
-    if device == "cpu":
-        found = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
-        missing = "a C++ compiler"
-    else:
-        found = importlib.util.find_spec("triton")
-        missing = "Triton"
-    if not found:
-        log.warning("drawing without %s: the same pictures, several times slower", missing)
-    return bool(found)
-
-
-@functools.cache
-def _compiled(step: Step) -> Step:
-    """A step for a tile, whose per-frame numbers are widened to planes on the way in.
-
-    Nothing is copied; but values of one shape are compiled into one loop, where frames' own
-    values beside rays' took the compiler minutes to sort.
-    """
-
-    def wide(count: int, *given: Any) -> Any:
-        return step(*tree_map(lambda x: _widened(x, count), given))
-
-    compiled = torch.compile(wide, dynamic=False, fullgraph=True)
-    return lambda *given: compiled(_rays(given), *given)
-
-
-def _rays(given: Any) -> int:
-    return max(x.shape[-1] for x in tree_leaves(given) if isinstance(x, Tensor))
-
-
-def _widened(x: Any, count: int) -> Any:
-    return x.expand(*x.shape[:-1], count) if isinstance(x, Tensor) else x
 
 
 # --- numbers ------------------------------------------------------------------------------------
@@ -94,18 +44,13 @@ def _widened(x: Any, count: int) -> Any:
 class Numbers(NamedTuple):
     """All that frames are drawn from, packed; the last axes are (B, 1)."""
 
-    bodies: Tensor  # (N, solids.WIDTH, B, 1)
+    bodies: Tensor  # (N, B, solids.WIDTH)
     air: Tensor  # (lights.WIDTH, B, 1)
     camera: Tensor  # (CAMERA, B, 1)
 
-    def frames(self, start: int, count: int, total: int) -> Numbers:
-        """`count` frames from `start` on, the last repeated to make `total`.
-
-        A copy, so that strides (and with them the compiled code) are the same for every chunk.
-        """
-        index = torch.arange(start, start + total, device=self.air.device)
-        index = index.clamp(max=start + count - 1)
-        return Numbers(*(x.index_select(x.ndim - 2, index) for x in self))
+    def of(self, frames: Tensor) -> Numbers:
+        """Those of some frames (R,), which may repeat."""
+        return Numbers(self.bodies[:, frames], self.air[:, frames], self.camera[:, frames])
 
 
 def pack(takes: Sequence[Take], size: tuple[int, int], device: torch.device) -> Numbers:
@@ -123,19 +68,22 @@ def pack(takes: Sequence[Take], size: tuple[int, int], device: torch.device) -> 
         bodies.append(np.concatenate([packed, *spare]))
         rise = np.tan(np.radians(take.fov) / 2)
         seconds = np.arange(frames) / take.fps
-        air.append(lights.pack(scene, known[scene.light], 2 * rise / height, seconds))
+        light = through(known[scene.light], WEATHER[scene.weather])
+        air.append(lights.pack(scene, light, 2 * rise / height, seconds))
         spread = np.broadcast_to([rise * width / height, rise], (frames, 2))
         look = take.look.reshape(frames, 9)
         camera.append(np.concatenate([take.eye, look, spread], axis=1).T.astype(np.float32))
-    joined = (np.concatenate(x, axis=-1)[..., None] for x in (bodies, air, camera))
-    return Numbers(*(torch.from_numpy(np.ascontiguousarray(x)).to(device) for x in joined))
+    joined = [np.concatenate(x, axis=1) for x in (bodies, air, camera)]
+    return Numbers(
+        *(torch.from_numpy(x).to(device) for x in (joined[0], *(j[..., None] for j in joined[1:])))
+    )
 
 
 # --- steps --------------------------------------------------------------------------------------
 
 
 class Face(NamedTuple):
-    """What a ray meets first, thing or setting, all (B, P)."""
+    """What a ray meets first, thing or setting, all (R, P)."""
 
     t: Tensor
     point: Vec
@@ -160,9 +108,8 @@ def _meet(hit: Hit, back: Surface, origin: Vec, direction: Vec) -> Face:
     return Face(t, along(origin, direction, t.clamp(max=1e4)), normal, thing, unit(mirror))
 
 
-def _glance(hit: Hit, back: Surface, direction: Vec, air: Tensor) -> Vec:
+def _glance(hit: Hit, back: Surface, direction: Vec, light: Air) -> Vec:
     """The colour of what a mirror shows: lit, but without shadows."""
-    light = lights.unpack(air)
     thing = hit.t < back.t
     normal = unit(select(thing, hit.normal, back.normal))
     shine = add(
@@ -186,10 +133,13 @@ def _illuminate(
     light: Tensor,
     open_: Tensor,
     seen: Vec | None,
-    air: Tensor,
+    veil: float,
+    a: Air,
 ) -> Vec:
-    """The linear colour on each ray, 0..1. seen: what the ground mirrors, None for sky alone."""
-    a = lights.unpack(air)
+    """The linear colour on each ray, 0..1.
+
+    seen: what the ground mirrors, None for sky alone. veil: the share of the sky that is hidden.
+    """
     thing, normal = face.thing, face.normal
     color = select(thing, hit.color, back.color)
     facing = dot(normal, a.sun_way).clamp(min=0) * light
@@ -211,80 +161,77 @@ def _illuminate(
     out = add(scale(times(color, shine), 1 - share), scale(mirrored, share))
     out = add(out, select(thing, (0.0, 0.0, 0.0), back.glow))
     far = face.t.clamp(max=1e4) / a.haze
-    haze = torch.where(face.t < SKY, 1 - torch.exp2(-far * far.sqrt()), 0.0)
+    haze = torch.where(face.t < SKY, 1 - torch.exp2(-far * far.sqrt()), veil)
     out = blend(out, a.horizon, haze)
     return tuple(c.clamp(0, 1) for c in out)  # type: ignore[return-value]
-
-
-@functools.cache
-def _behind(draw: Callable[[Vec, Vec, Air], Surface]) -> Step:
-    def behind(origin: Vec, direction: Vec, air: Tensor) -> Surface:
-        return draw(origin, direction, lights.unpack(air))
-
-    return behind
-
-
-def _shade(
-    light: Tensor, open_: Tensor, point: Vec, normal: Vec, air: Tensor, body: Tensor
-) -> tuple[Tensor, Tensor]:
-    a = lights.unpack(air)
-    return solids.shade(light, open_, point, normal, a.sun_way, a.soft, body)
 
 
 # --- rays ---------------------------------------------------------------------------------------
 
 
 class Seen(NamedTuple):
-    """What rays show, (B, P, ...)."""
+    """What rays show, (R, P, ...)."""
 
-    color: Tensor  # (B, P, 3) linear, 0..1
-    index: Tensor  # (B, P) float, the place of a solid in its take plus one; 0: the setting
-    t: Tensor  # (B, P) metres along the ray, SKY where there is nothing
-    normal: Tensor  # (B, P, 3) unit
-
-
-def trace(numbers: Numbers, setting: Setting, u: Tensor, v: Tensor, compiled: bool) -> Seen:
-    """What the cameras see at picture points u, v in -1..1, (B, P) each, B at most a tile's."""
-    frames, count = u.shape
-    most_frames, most = TILE.get(u.device.type, TILE["cpu"])
-    if compiled and len(numbers.air[0]) != most_frames:
-        numbers = numbers.frames(0, frames, most_frames)
-    tiles = []
-    for start in range(0, count, most):
-        a, b = u[:, start : start + most], v[:, start : start + most]
-        if compiled:
-            spare = (0, most - a.shape[1], 0, most_frames - frames)
-            a, b = F.pad(a, spare), F.pad(b, spare)
-        tiles.append(_trace_tile(numbers, setting, a.contiguous(), b.contiguous(), compiled))
-    whole = (torch.cat(x, 1)[:frames, :count] for x in zip(*tiles, strict=True))
-    return Seen(*whole)
+    color: Tensor  # (R, P, 3) linear, 0..1
+    index: Tensor  # (R, P) float, the place of a solid in its take plus one; 0: the setting
+    t: Tensor  # (R, P) metres along the ray, SKY where there is nothing
+    normal: Tensor  # (R, P, 3) unit
 
 
-def _trace_tile(numbers: Numbers, setting: Setting, u: Tensor, v: Tensor, compiled: bool) -> Seen:
-    use = _compiled if compiled else lambda step: step
-    nearest, shade = use(solids.nearest), use(_shade)
-    draw = use(_behind(setting.draw))
+def most(device: torch.device) -> int:
+    """How many rays are best traced at once, a multiple of `beams.BUNDLE`."""
+    return _MOST.get(device.type, _MOST["cpu"]) // beams.BUNDLE * beams.BUNDLE
+
+
+def trace(numbers: Numbers, setting: Setting, weather: Weather, u: Tensor, v: Tensor) -> Seen:
+    """What the cameras see at picture points u, v in -1..1, (R, P) each.
+
+    numbers: R frames. P is a multiple of `beams.BUNDLE`; rays of a bundle that lie side by side
+    are faster. What is traced at once changes nothing but the time and the room that it takes.
+    """
+    rows, rays = u.shape
+    limit = most(u.device)
+    if rows * rays <= limit:
+        return _trace(numbers, setting, weather, u, v)
+    done = []
+    for some in torch.arange(rows, device=u.device).split(max(1, limit // rays)):
+        own = numbers.of(some)
+        pieces = zip(u[some].split(limit, 1), v[some].split(limit, 1), strict=True)
+        made = [_trace(own, setting, weather, *piece) for piece in pieces]
+        done.append([torch.cat(planes, 1) for planes in zip(*made, strict=True)])
+    return Seen(*(torch.cat(planes) for planes in zip(*done, strict=True)))
+
+
+def _trace(numbers: Numbers, setting: Setting, weather: Weather, u: Tensor, v: Tensor) -> Seen:
+    air = lights.unpack(numbers.air)
     origin = tuple(numbers.camera[0:3].unbind(0))
-    direction = use(_cast)(numbers.camera, u, v)
+    direction = _cast(numbers.camera, u, v)
+    hit = beams.first(origin, direction, numbers.bodies)
+    back = setting.draw(origin, direction, air)
+    if weather.rings:
+        back = rings(back, origin, direction, air)
+    face = _meet(hit, back, origin, direction)
+    seen = _mirrored(numbers, setting, face, back) if setting.mirror else None
 
-    hit = solids.no_hit(direction)
-    for body in numbers.bodies:
-        hit = nearest(hit, origin, direction, body)
-    back = draw(origin, direction, numbers.air)
-    face = use(_meet)(hit, back, origin, direction)
-
-    seen = None
-    if setting.mirror:
-        image = solids.no_hit(direction)
-        for body in numbers.bodies:
-            image = nearest(image, face.point, face.mirror, body)
-        behind = draw(face.point, face.mirror, numbers.air)
-        seen = use(_glance)(image, behind, face.mirror, numbers.air)
-
-    light = open_ = torch.ones_like(face.t)
-    for body in numbers.bodies:
-        light, open_ = shade(light, open_, face.point, face.normal, numbers.air, body)
-    color = use(_illuminate)(face, hit, back, direction, light, open_, seen, numbers.air)
+    solid = face.t < SKY
+    lit = solid & (dot(face.normal, air.sun_way) > 0)
+    light = beams.sunlight(face.point, face.normal, lit, air.sun_way, air.soft, numbers.bodies)
+    open_ = beams.openness(face.point, face.normal, solid, numbers.bodies)
+    color = _illuminate(face, hit, back, direction, light, open_, seen, weather.veil, air)
     return Seen(
         torch.stack(color, -1), hit.index * face.thing, face.t, torch.stack(face.normal, -1)
     )
+
+
+def _mirrored(numbers: Numbers, setting: Setting, face: Face, back: Surface) -> Vec:
+    """What a wet ground shows, (R, P); black where nothing is wet."""
+    ray, row = beams.regrouped((back.wet > 0) & ~face.thing, MIRROR)
+    few = numbers.of(row)
+    point, way = (tuple(plane.flatten()[ray] for plane in v) for v in (face.point, face.mirror))
+    image = beams.first(point, way, few.bodies)
+    air = lights.unpack(few.air)
+    color = _glance(image, setting.draw(point, way, air), way, air)
+    planes = [torch.zeros_like(face.t) for _ in color]
+    for plane, values in zip(planes, color, strict=True):
+        plane.view(-1)[ray] = values
+    return tuple(planes)
