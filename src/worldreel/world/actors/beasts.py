@@ -124,7 +124,7 @@ _AMBLE = {"left hind": 0.0, "left fore": 0.25, "right hind": 0.5, "right fore": 
 _MAMMOTHS = {
     f"{side} {end}": Leg(
         name=f"{side} {end}", hip=(x, 0.2 * sign, z), lengths=(0.38, 0.35), sole=0.05,
-        beat=(_AMBLE[f"{side} {end}"],) * 2, footed=False,
+        beat=(_AMBLE[f"{side} {end}"], _AMBLE[f"{side} {end}"]), footed=False,
     )
     for side, sign in (("left", 1.0), ("right", -1.0))
     for end, x, z in (("fore", -0.02, 0.76), ("hind", -0.80, 0.75))
@@ -161,11 +161,12 @@ def _mammoths_limbs(side: str, sign: float) -> tuple[Bone, ...]:
             tilt=(0.25 * sign, -0.55, 0.0),
         ),
         Bone(
-            name=f"{side} tusk middle", extent=(0.05, 0.05, 0.2), parent=f"{side} tusk", color=IVORY,
-            joint=(0.0, 0.0, -0.33), offset=(0.0, 0.0, -0.15), tilt=(0.0, -0.95, 0.0),
+            name=f"{side} tusk middle", extent=(0.05, 0.05, 0.2), color=IVORY,
+            parent=f"{side} tusk", joint=(0.0, 0.0, -0.33), offset=(0.0, 0.0, -0.15),
+            tilt=(0.0, -0.95, 0.0),
         ),
         Bone(
-            name=f"{side} tusk tip", shape="ellipsoid", extent=(0.038, 0.038, 0.2), color=IVORY,
+            name=f"{side} tusk tip", extent=(0.038, 0.038, 0.2), color=IVORY,
             parent=f"{side} tusk middle", joint=(0.0, 0.0, -0.29), offset=(0.0, 0.0, -0.15),
             tilt=(-0.45 * sign, -1.05, 0.0),
         ),
