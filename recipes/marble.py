@@ -116,7 +116,7 @@ SETTINGS = Settings(name="marble", steps=20, guidance_scale=4.0, flow_shift=2.0)
 def render_all() -> None:
     for f in folders():
         settings = synth.Settings(
-            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, compiled=False
+            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4
         )
         synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=2)
 

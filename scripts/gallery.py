@@ -130,7 +130,7 @@ def strip(take: Take, pictures: int) -> np.ndarray:  # H n*W 3
     shown = (share * (take.num_frames - 1)).round().astype(int)
     moving = ("position", "rotation", "velocity", "centre", "facing", "eye", "look")
     few = replace(take, **{name: getattr(take, name)[shown] for name in moving})
-    made = render(few, size=SIZE, samples=4, compiled=False)
+    made = render(few, size=SIZE, samples=4)
     assert isinstance(made, Render)
     return np.concatenate(list(made.frames), axis=1)
 

@@ -15,7 +15,7 @@ from worldreel.data.loader import Bucket, Loader
 from worldreel.errors import CheckpointError, MediaError
 from worldreel.world.scene import KINDS, Scene
 
-LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3, compiled=False)
+LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3)
 SMALL, STILL = synth.Settings(**LOOK), synth.Settings(**LOOK, still=True)
 TINY: dict[str, Any] = dict(first_seed=10, shard=3)
 
@@ -85,7 +85,7 @@ def test_all_that_is_known_goes_to_the_shard_and_back(tmp_path):
 
 
 def test_a_clip_of_several_shots_is_its_shots_one_after_the_other():
-    settings = synth.Settings(size=(32, 32), seconds=4, shots=True, compiled=False)
+    settings = synth.Settings(size=(32, 32), seconds=4, shots=True)
     made = next(c for c in synth.stream(range(40), settings) if len(c.scenes) > 1)
     assert len(made.frames) == 48 and made.starts[0] == 0 and len(made.starts) == len(made.scenes)
     assert all(start % 4 == 0 for start in made.starts)

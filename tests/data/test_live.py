@@ -11,8 +11,8 @@ from worldreel.errors import CheckpointError
 from worldreel.models import presets
 from worldreel.models.compressor import Compressor
 
-SETTINGS = synth.Settings(size=(32, 16), seconds=1 / 3, compiled=False)
-STILLS = synth.Settings(size=(16, 16), still=True, compiled=False)
+SETTINGS = synth.Settings(size=(32, 16), seconds=1 / 3)
+STILLS = synth.Settings(size=(16, 16), still=True)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from worldreel.world.render import render
 
 def shown():
     take = stage_scene(6_100_000, seconds=1 / 3, size=(144, 80), within=CORE)
-    made = render(take, size=(144, 80), truth=True, compiled=False)
+    made = render(take, size=(144, 80), truth=True)
     assert made.ids is not None
     return lessons.Shown(frames=[made.frames], ids=[made.ids.astype(np.uint8)], scenes=[take.scene])
 

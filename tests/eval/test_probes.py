@@ -51,7 +51,7 @@ def test_other_prompts_fail():
 @pytest.mark.parametrize("size", [(80, 144), (96, 96), (256, 144)])
 def test_every_size_is_read(size):
     take = stage_scene(FIRST_SEED + 1, split="held_out", seconds=1 / 3, size=size, within=CORE)
-    frames = render(take, size=size, compiled=False).frames
+    frames = render(take, size=size).frames
     read, what = probes.load().read(frames), metrics.asked(facts(take))
     judged = metrics.judge(what, read)
     assert judged["colour"] and judged["setting"] and judged["light"]

@@ -77,7 +77,7 @@ def preview(
         ):
             tell("render", index, total)
             shown = _few(take) if still else take
-            made = render(shown, size=(width, height), samples=4, compiled=False)
+            made = render(shown, size=(width, height), samples=4)
             assert isinstance(made, Render)
             rows.append(made.frames)
             told.append({"seed": name, "caption": _caption(take, "en")})
@@ -125,7 +125,6 @@ def render_shards(
         settings = synth.Settings(
             size=parse_size(size), seconds=seconds, samples=samples, split=split, still=still,
             within=tuple(within or ()), truth=truth, device=device,
-            compiled=None if device != "cpu" else False,
         )  # fmt: skip
         with progress(quiet=quiet) as tell:
             synth.synthesize(out, settings, first_seed=seed, count=count, jobs=jobs, progress=tell)
@@ -233,7 +232,7 @@ def _filmed(take: "Take", out: str, size: tuple[int, int], quiet: bool) -> str:
     still = Path(out).suffix.lower() == ".png"
     with progress(quiet=quiet) as tell:
         tell("render", 0, 1)
-        made = render(_few(take) if still else take, size=size, samples=4, compiled=False)
+        made = render(_few(take) if still else take, size=size, samples=4)
         tell("render", 1, 1)
     assert isinstance(made, Render)
     frames = np.concatenate(list(made.frames), axis=1)[None] if still else made.frames

@@ -45,7 +45,7 @@ class Settings:
     within: words that the scenes keep to (`sample`). truth: whether depth, flow, normals, positions
     and contacts are kept of every frame (`clip.truth`). shots: clips of one to three shots.
 
-    device and compiled say how it is drawn, which changes no more than a pixel's last bit.
+    device says where it is drawn, which changes no more than a pixel's last bit.
     """
 
     size: tuple[int, int]
@@ -57,7 +57,6 @@ class Settings:
     truth: bool = False
     shots: bool = False
     device: str = "cpu"
-    compiled: bool | None = None
 
     def __post_init__(self) -> None:
         width, height = self.size
@@ -156,7 +155,6 @@ def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
             samples=settings.samples,
             truth=True,
             device=device,
-            compiled=settings.compiled,
         )
         assert isinstance(drawn, list)
         shots = iter(drawn)
@@ -289,7 +287,7 @@ def _claim(out: Path, settings: Settings, first_seed: int, shard: int) -> None:
     """Write down what the folder is made with; refuse to mix it with anything else."""
     about = {**asdict(settings), "first_seed": first_seed, "shard": shard}
     about = json.loads(json.dumps(about))  # as a file gives it back
-    del about["device"], about["compiled"]
+    del about["device"]
     file = out / "synth.json"
     if file.exists():
         there = json.loads(file.read_text("utf-8"))

@@ -88,8 +88,7 @@ def renders(takes: Sequence[Take], told: Progress) -> Iterator[np.ndarray]:  # F
     told("renders", 0, len(takes))
     for start in range(0, len(takes), _TOGETHER):
         group = list(takes[start : start + _TOGETHER])
-        # Not compiled: it costs no more for so few, and the figures depend on no compiler.
-        drawn = render(group, size=SIZE, samples=4, compiled=False)
+        drawn = render(group, size=SIZE, samples=4)
         assert isinstance(drawn, list)
         yield from (one.frames for one in drawn)
         told("renders", min(start + _TOGETHER, len(takes)), len(takes))

@@ -75,7 +75,7 @@ def own_renders(out: Path) -> Iterator[Shown]:
                 _some(stage_scene(s, split=split, size=(width, height), within=CORE), first=s % 4)
                 for s in range(seed, seed + count)
             ]
-            drawn = render(takes, size=(width, height), samples=4, truth=True, compiled=False)
+            drawn = render(takes, size=(width, height), samples=4, truth=True)
             assert isinstance(drawn, list)
             arrays = {
                 "frames": np.stack([one.frames for one in drawn]),

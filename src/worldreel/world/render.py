@@ -19,7 +19,7 @@ from einops import rearrange
 from torch import Tensor
 
 from worldreel.errors import RequestError, SceneError
-from worldreel.world import tracing, weather
+from worldreel.world import styles, tracing, weather
 from worldreel.world.beams import BUNDLE, regrouped
 from worldreel.world.scene import Take
 from worldreel.world.settings import SETTINGS, SKY, Setting
@@ -218,17 +218,19 @@ def _draw(
         linear, t = picture.read(linear), picture.read(seen.t)
         if kind.fall:
             linear = weather.draw(linear, t, kind.fall, points[owner[some]], part.camera, part.air)
-        planes = [(linear.sqrt() * 255 + 0.5).to(torch.uint8)]
+        planes = [(linear.sqrt() * 255 + 0.5).to(torch.uint8), picture.read(seen.index)]
         if truth:
-            planes += [picture.read(seen.index), t, picture.read(seen.normal)]
+            planes += [t, picture.read(seen.normal)]
         parts.append(tuple(plane.cpu().numpy() for plane in planes))
 
     whole = [np.concatenate(planes) for planes in zip(*parts, strict=True)]
     start = 0
     for take in takes:
         stop = start + take.num_frames
-        mine = [plane[start:stop] for plane in whole]
-        yield _with_truth(take, size, *mine) if truth else Render(frames=mine[0])
+        frames, index, *known = (plane[start:stop] for plane in whole)
+        ids = np.concatenate([[0], take.owner])[index.astype(np.int64)]
+        frames = styles.apply(take.scene.style, frames, ids, seed=take.scene.seed)
+        yield _with_truth(take, size, frames, index, *known) if truth else Render(frames=frames)
         start = stop
 
 
