@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from worldreel.errors import SceneError
+from worldreel.models.text import Lexicon
 from worldreel.world.act import reflect, stage_scene
 from worldreel.world.describe import Fact, captions, captions_of, facts, lexicon, storyboard
 from worldreel.world.scene import (
@@ -247,6 +248,13 @@ def test_every_word_is_in_the_lexicon(told):
             match = next((n for n in range(longest, 0, -1) if rest[:n] in words["zh"]), 0)
             assert match, (rest, caption.text)
             rest = rest[match:]
+
+
+def test_the_text_encoder_reads_every_word(told):
+    words = Lexicon(sorted({word for entries in lexicon().values() for word in entries}))
+    for _, caption in told:
+        reading = words.read(caption.text)
+        assert not reading.ignored and not reading.mapped, caption.text
 
 
 def test_the_lexicon_is_sorted_and_lower_case():

@@ -21,8 +21,8 @@ PLACES: dict[str, Table] = {
         row("snowfield", "snowfield; snowy field; field of snow", "雪地; 雪原; 积雪的原野"),
         row(
             "wet street",
-            "wet street; wet city street; rain-soaked street; neon-lit wet street; "
-            "?(city|neon|rainy|) street; ?road",
+            "wet street; wet city street; glistening street; neon-lit wet street; "
+            "?(city|neon|rainy|rain-soaked|) street; ?road",
             "湿漉漉的街道; 雨后的街道; 霓虹灯下的湿街道; ?街道; ?街; ?马路; ?城市街道",
         ),
         row(
@@ -30,7 +30,7 @@ PLACES: dict[str, Table] = {
             "sandy coast; sandy beach; seashore; beach; ?sea; ?ocean; ?seaside; ?coast; ?shore",
             "海滩; 沙滩; 海边; ?海; ?大海; ?海面; ?海岸",
         ),
-        row("desert", "desert; sandy desert; dune desert; ?dunes; ?sand dunes", "沙漠; 荒漠; 沙丘"),
+        row("desert", "desert; sandy desert; sand dunes; ?dunes", "沙漠; 荒漠; 沙丘"),
         row(
             "coral reef",
             "coral reef; underwater reef; ?reef; ?corals",
@@ -59,7 +59,7 @@ PLACES: dict[str, Table] = {
         ),
         row(
             "wet street",
-            "(on|in) (a|a|the) (wet street|wet city street|rain-soaked street); "
+            "(on|in) (a|a|the) (wet street|wet city street|glistening street); "
             "(on|in) (a|the) neon-lit wet street; "
             "?(on|in) a (|city |neon )street; ?on a road",
             "",
@@ -116,7 +116,7 @@ PLACES: dict[str, Table] = {
         ),
         row(
             "wet street",
-            "along (a|a|the) (wet street|wet city street|rain-soaked street); "
+            "along (a|a|the) (wet street|wet city street|glistening street); "
             "?(along|down|through|across) a (|wet )(street|road)",
             "",
         ),

@@ -256,7 +256,7 @@ CLAUSES: dict[str, dict[str, tuple[str, ...]]] = {
 TAILS: dict[str, dict[str, tuple[str, ...]]] = {
     "tail": {
         "en": (", then {happens}", " and then {happens}"),
-        "zh": ("，{then}{happens}", "，{then}{happens}", "并{happens}"),
+        "zh": ("，{then}{happens}",),
     },
     "tag tail": {"en": (", then {happening}",), "zh": ("，{then}{happens}",)},
     "fall": {

@@ -6,7 +6,6 @@ character stands only after a direction: 向左滚. One with an exclamation mark
 
 from __future__ import annotations
 
-from worldreel.world.scene import THINGS
 from worldreel.world.words.nouns import ANIMALS, HEAPS, PEOPLE, VEHICLES
 from worldreel.world.words.row import Table, row
 
@@ -272,4 +271,3 @@ VERBS: dict[str, Table] = {
 }
 
 IDLE = ("rests", "stands")  # actions of what goes nowhere
-LYING = tuple(kind for kind in THINGS if kind not in HEAPS)
