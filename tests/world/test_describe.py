@@ -277,8 +277,9 @@ def test_what_cannot_be_told_is_an_error(drawn):
     rng = np.random.default_rng(0)
     with pytest.raises(SceneError, match="language"):
         captions_of(drawn[0], rng, language="fr")
-    with pytest.raises(SceneError, match="no thing"):
-        captions_of([Fact("setting", (), "meadow")], rng)
+    for number in (0, 5):
+        with pytest.raises(SceneError, match=f"{number} things"):
+            captions_of([Fact("kind", (index,), "ball") for index in range(number)], rng)
     with pytest.raises(SceneError, match="spans"):
         storyboard([drawn[0]], [], rng)
 

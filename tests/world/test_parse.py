@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worldreel.errors import SceneError
-from worldreel.world.describe import captions_of, storyboard
+from worldreel.world.describe import captions_of, lexicon, storyboard
 from worldreel.world.facts import Fact
 from worldreel.world.labels import labels
 from worldreel.world.parse import language_of, parse, parse_shots, parse_words
@@ -166,6 +166,20 @@ def test_every_phrase_is_understood_alone(slot, language):
         for forms in row.heard(language):
             text = forms[0].replace(" ", "") if language == "zh" else forms[0]
             assert parse(text) == (Fact(names.get(slot, slot), (), row.value),), text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_any_words_in_any_order_are_read_and_can_be_told_again(language):
+    words, told = lexicon()[language], 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        picked = [words[i] for i in rng.integers(len(words), size=int(rng.integers(1, 20)))]
+        read = parse({"en": " ", "zh": ""}[language].join(picked))
+        if 1 <= sum(fact.name == "kind" for fact in read) <= 4:
+            (caption,) = captions_of(read, rng, count=1, language=language)
+            assert set(caption.facts) <= set(read), (picked, caption.text)
+            told += 1
+    assert told > 10
 
 
 def test_the_language_is_told_from_the_characters():

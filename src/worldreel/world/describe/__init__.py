@@ -42,6 +42,7 @@ def captions_of(
     """`count` captions of a list of facts; what is not in the list is not said."""
     if language not in LANGUAGES:
         raise SceneError(f"unknown language {language!r}: one of {', '.join(LANGUAGES)}")
-    if not any(fact.name == "kind" for fact in known):
-        raise SceneError("nothing to describe: the facts name no thing")
+    number = sum(fact.name == "kind" for fact in known)
+    if not 1 <= number <= 4:
+        raise SceneError(f"the facts name {number} things: there are words for one to four")
     return [write(known, rng, language) for _ in range(count)]

@@ -127,11 +127,11 @@ class Reading:
     def _relate(self, action: str, name: str, subject: list[int], other: list[int]) -> None:
         for index in subject[:1]:
             self._say("action", (index,), action)
-            for target in other[:1]:
+            for target in [i for i in other if i != index][:1]:
                 self._say(name, (index, target), True)
 
     def _beside(self, subject: list[int], other: list[int], value: str) -> None:
-        for a, b in zip(subject[:1], other[:1], strict=False):
+        for a, b in [(a, b) for a in subject[:1] for b in other[:1] if a != b]:
             side = (a, b, value) if a < b else (b, a, OTHER_SIDE[value])
             self._say("side", side[:2], side[2])
 
