@@ -124,8 +124,8 @@ def first(origin: Vec, direction: Vec, bodies: Tensor) -> Hit:
     at, reach = (origin, 0.0) if origin[0].shape[-1] == 1 else _boxed(origin)
     met = _meetings(at, reach, way, spread, _balls(bodies))
 
-    rays = [tuple(met.rays(plane) for plane in vector) for vector in (origin, direction)]
-    found = solids.meet(*rays, bodies[met.body, met.row])
+    eye, way = (tuple(met.rays(plane) for plane in vector) for vector in (origin, direction))
+    found = solids.meet(eye, way, bodies[met.body, met.row])
     t = torch.full_like(direction[0], solids.FAR)
     index = torch.zeros_like(t)
     near, who = t.view(-1, BUNDLE), index.view(-1, BUNDLE)
@@ -140,8 +140,8 @@ def first(origin: Vec, direction: Vec, bodies: Tensor) -> Hit:
     ray = index.flatten().nonzero()[:, 0]
     row = torch.div(ray, t.shape[-1], rounding_mode="floor")
     own = bodies[(index.flatten()[ray] - 1).long(), row]
-    rays = [tuple(_picked(plane, ray, row) for plane in vector) for vector in (origin, direction)]
-    paint = solids.paint(*rays, own)
+    eye, way = (tuple(_picked(plane, ray, row) for plane in v) for v in (origin, direction))
+    paint = solids.paint(eye, way, own)
     planes = [_spread(plane, ray, t) for plane in (*paint.normal, *paint.color, paint.gloss)]
     return Hit(t, tuple(planes[0:3]), tuple(planes[3:6]), planes[6], index)
 

@@ -261,8 +261,8 @@ def _smoothed(
     if len(row) == 0:
         return linear
     offsets = [((i + 0.5) / samples, _reversed_bits(i)) for i in range(samples)]
-    offset = torch.tensor(offsets, device=linear.device).unbind(-1)
-    u, v = picture.points(place[..., None] % linear.shape[1], offset)
+    across, down = torch.tensor(offsets, device=linear.device).unbind(-1)
+    u, v = picture.points(place[..., None] % linear.shape[1], (across, down))
     color = trace(numbers.of(row), setting, kind, u.flatten(1), v.flatten(1)).color
     out = linear.clone()
     out.view(-1, 3)[place] = color.unflatten(1, (-1, samples)).mean(2)

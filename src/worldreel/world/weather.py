@@ -71,7 +71,7 @@ class Weather:
 WEATHER = {
     "clear": Weather(),
     "fog": Weather(
-        haze=8.5, grey=0.75, gain=0.80, lift=0.17, sun=0.62, sky=1.16, soft=0.12, veil=0.92
+        haze=9.5, grey=0.88, gain=0.80, lift=0.17, sun=0.62, sky=1.16, soft=0.12, veil=0.92
     ),
     "rain": Weather(
         haze=22.0, grey=0.70, gain=0.76, lift=0.03, sun=0.72, sky=0.96, soft=0.10, veil=0.45,
@@ -222,8 +222,8 @@ def _splat(
     )
 
     # One window for all: as large as the largest, from each one's upper left corner on.
-    left = torch.floor(torch.minimum(x, x1) - radius - 0.5)
-    top = torch.floor(torch.minimum(y, y1) - radius - 0.5)
+    left = torch.floor(torch.minimum(x, x1) - radius - 0.5).clamp(min=0)
+    top = torch.floor(torch.minimum(y, y1) - radius - 0.5).clamp(min=0)
     wide = int((torch.maximum(x, x1) + radius + 0.5 - left).max()) + 1
     tall = int((torch.maximum(y, y1) + radius + 0.5 - top).max()) + 1
     column = left + torch.arange(min(wide, width), device=t.device)
@@ -233,8 +233,8 @@ def _splat(
     on = on.clamp(0, 1)
     miss = torch.sqrt((column - x - on * dx) ** 2 + (line - y - on * dy) ** 2)
     mine = share * ramp(miss, radius + 0.5, (radius - 0.6).clamp(min=0))
-    inside = (column >= 0) & (column < width) & (line >= 0) & (line < height)
-    pixel = (frame[:, None, None] * height + line) * width + column
-    pixel = torch.where(inside, pixel, 0).long()
+    inside = (column < width) & (line < height)
+    pixel = (frame[:, None, None] * height + line.long()) * width + column.long()
+    pixel = torch.where(inside, pixel, 0)
     mine = torch.where(inside & (far < t.flatten()[pixel]), mine, 0.0)
     cover.view(-1).scatter_reduce_(0, pixel.flatten(), mine.flatten(), "amax")
