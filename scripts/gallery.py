@@ -207,8 +207,8 @@ def main() -> None:
 
 HEAD = """
 What marble's world holds, drawn by `python scripts/gallery.py`: each picture is the first scene
-that the sampler gives for the words below it. `worldreel world preview --with mammoth --with snowfield`
-draws more of any of them.
+that the sampler gives for the words below it. More of any of them, for instance:
+`worldreel world preview --with mammoth --with snowfield`.
 """
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def fresh(tiny, folder, monkeypatch):
     """The tiny recipe, on clips of four frames from the world itself."""
-    settings = synth.Settings(size=(32, 16), seconds=1 / 3, compiled=False)
+    settings = synth.Settings(size=(32, 16), seconds=1 / 3)
     source = Fresh(settings=settings, first_seed=70, batch=2, group=4, reuse=1)
     given = recipe.load(str(tiny / "tiny.py"), "dit", None)
     given = dataclasses.replace(
