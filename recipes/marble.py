@@ -113,7 +113,7 @@ def dit() -> dit_stage.Config:
     )  # fmt: skip
 
 
-SETTINGS = Settings(name="marble", steps=20, guidance_scale=4.0, flow_shift=2.0)
+SETTINGS = Settings(name="marble", steps=20, guidance_scale=5.0, flow_shift=2.0)
 
 
 def render_all() -> None:
