@@ -172,9 +172,9 @@ def _clip(one: Staged, shots: Sequence[Render], settings: Settings) -> Clip:
         ]
     )
     contacts = [
-        (start + frame, *rest)
+        (start + frame, low, high, impulse)
         for start, take in zip(starts, one.takes, strict=True)
-        for frame, *rest in take.contacts
+        for frame, low, high, impulse in take.contacts
     ]
     return Clip(
         seed=one.seed,

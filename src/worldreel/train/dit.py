@@ -344,15 +344,18 @@ def cost(c: Config, learner: Learner, step: int) -> dict[str, Any]:
             if not drawn:
                 continue
             seen += drawn * source.batch
-            time, rows, columns = _shape(source)
-            count = time * rows * columns // c.preset.patch**2
+            shape = _shape(source)
+            if shape is None:
+                flops = math.nan
+                continue
+            count = math.prod(shape) // c.preset.patch**2
             flops += 3.0 * drawn * source.batch * learner.model.flops(count, words)
     return {"clips": seen, "flops": flops}
 
 
-def _shape(source: Bucket | Fresh) -> tuple[float, ...]:
-    """Latents in time, rows and columns."""
+def _shape(source: Bucket | Fresh) -> tuple[int, ...] | None:
+    """Latents in time, rows and columns; None for a bucket that is gone."""
     if isinstance(source, Fresh):
         return source.shape
     shards = clips.shards(source.path)
-    return clips.get(shards[0])[0]["latents"].shape[2:] if shards else (math.nan,) * 3
+    return clips.get(shards[0])[0]["latents"].shape[2:] if shards else None

@@ -33,7 +33,7 @@ def apply(style: str, frames: np.ndarray, ids: np.ndarray, *, seed: int) -> np.n
 
 def _black_and_white(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Silver: luminance on a film's curve."""
-    grey = sum(x[:, i] * share for i, share in enumerate(_LUMA))
+    grey = torch.einsum("fchw,c->fhw", x, torch.tensor(_LUMA))
     grey = grey * grey * (3 - 2 * grey) * 0.6 + grey * 0.4
     return grey[:, None].expand(-1, 3, -1, -1)
 
