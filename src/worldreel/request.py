@@ -64,7 +64,7 @@ class Limits:
     min_side: int = 64
     max_side: int = 512
     default_steps: int = 20
-    default_guidance: float = 4.0
+    default_guidance: float = 5.0
     max_prompt_characters: int = LONGEST_PROMPT
 
 
