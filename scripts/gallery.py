@@ -70,14 +70,15 @@ def sheets() -> dict[str, Sheet]:
     ]  # fmt: skip
     actors = {"swims": "fish", "sails": "ship", "drives": "car", "flies": "dragon"}
     of_actors = ("walks", "runs", "stands", "swims", "sails", "drives")
+    pairs = {"hits": "2", "stacks": "2"}  # what takes two
     actions = [
-        cell(action, actors.get(action, "woman" if action in of_actors else ""), *core,
-             pictures=4, label=action)
+        cell(action, actors.get(action, "woman" if action in of_actors else ""), *core[:3],
+             pairs.get(action, "1"), pictures=4, label=action)
         for action in words.ACTIONS
     ]  # fmt: skip
     actions += [cell("dragon", "flies", *core, pictures=4, label="flies (a dragon)")]
     actions += [
-        cell(event, "woman", *core, pictures=4, label=f"{event} (a woman)")
+        cell(event, "woman", "walks", "left", *core, pictures=4, label=f"{event} (a woman)")
         for event in words.EVENTS
     ]
     cameras = [

@@ -47,8 +47,11 @@ _HOMES = {"load": "engine", "Video": "media", "Request": "request"}
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'worldreel' has no attribute {name!r}")
+    import os
     from importlib import import_module
 
+    # before torch is loaded: threads that spin while they wait starve a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     value = getattr(import_module(f"worldreel.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
