@@ -50,9 +50,11 @@ class Sheet:
     cells: tuple[Cell, ...]
 
 
-def cell(*within: str, label: str = "", pictures: int = 1, seed: int = 0) -> Cell:
-    kept = frozenset(within)
-    return Cell(within=kept, label=label or within[0], pictures=pictures, seed=seed)
+def cell(
+    *within: str, label: str = "", pictures: int = 1, seed: int = 0, story: str | None = None
+) -> Cell:
+    kept, label = frozenset(within), label or within[0]
+    return Cell(within=kept, label=label, pictures=pictures, seed=seed, story=story)
 
 
 def sheets() -> dict[str, Sheet]:
@@ -70,12 +72,16 @@ def sheets() -> dict[str, Sheet]:
     ]  # fmt: skip
     actors = {"swims": "fish", "sails": "ship", "drives": "car", "flies": "dragon"}
     of_actors = ("walks", "runs", "stands", "swims", "sails", "drives")
-    pairs = {"hits": "2", "stacks": "2"}  # what takes two
+    two = {"hits": ("hits", "rolls"), "stacks": ("stacks", "rests")}  # what takes two
     actions = [
-        cell(action, actors.get(action, "woman" if action in of_actors else ""), *core[:3],
-             pairs.get(action, "1"), pictures=4, label=action)
+        cell(action, actors.get(action, "woman" if action in of_actors else ""), *core, pictures=4)
         for action in words.ACTIONS
-    ]  # fmt: skip
+        if action not in two
+    ]
+    actions += [
+        cell(*kept, "rests", *core[:3], "2", pictures=4, label=action, story=action)
+        for action, kept in two.items()
+    ]
     actions += [cell("dragon", "flies", *core, pictures=4, label="flies (a dragon)")]
     actions += [
         cell(event, "woman", "walks", "left", *core, pictures=4, label=f"{event} (a woman)")
@@ -119,7 +125,7 @@ def take_of(one: Cell) -> Take | None:
     """The first scene of the words; None, said, where the world has none."""
     kept = one.within - {""}
     try:
-        return stage_scene(one.seed, seconds=2.0, size=SIZE, within=kept)
+        return stage_scene(one.seed, seconds=2.0, size=SIZE, within=kept, story=one.story)
     except SceneError as error:
         print(f"  {one.label}: {error}", file=sys.stderr)
         return None
