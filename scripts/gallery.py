@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -135,9 +135,7 @@ def strip(take: Take, pictures: int) -> np.ndarray:  # H n*W 3
     """Moments of a take, side by side; one moment is its middle."""
     share = np.linspace(0, 1, pictures) if pictures > 1 else np.array([0.5])
     shown = (share * (take.num_frames - 1)).round().astype(int)
-    moving = ("position", "rotation", "velocity", "centre", "facing", "eye", "look")
-    few = replace(take, **{name: getattr(take, name)[shown] for name in moving})
-    made = render(few, size=SIZE, samples=4)
+    made = render(take.at(shown), size=SIZE, samples=4)
     assert isinstance(made, Render)
     return np.concatenate(list(made.frames), axis=1)
 

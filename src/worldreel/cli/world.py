@@ -1,7 +1,6 @@
 """`worldreel world`: the simulated world that marble learns from, without any model."""
 
 import json
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +13,8 @@ from worldreel.output import check_writable
 from worldreel.request import parse_size
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from worldreel.world.scene import Take
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,11 +65,6 @@ def preview(
     check_writable(out, num_frames=1 if still else 2)
     import numpy as np
 
-    from worldreel.media import Video
-    from worldreel.provenance import RENDERED
-    from worldreel.world.render import Render, render
-    from worldreel.world.scene import FPS
-
     rows, told = [], []
     total = len(scene) if scene else count
     with progress(quiet=quiet) as tell:
@@ -76,20 +72,12 @@ def preview(
             _takes(scene, seed, count, seconds, within, (width, height))
         ):
             tell("render", index, total)
-            shown = _few(take) if still else take
-            made = render(shown, size=(width, height), samples=4)
-            assert isinstance(made, Render)
-            rows.append(made.frames)
-            told.append({"seed": name, "caption": _caption(take, "en")})
+            rows.append(_drawn(take, (width, height), still))
+            told.append({"seed": name, "caption": _captions(take, "en", count=1)[0]})
         tell("render", total, total)
-    if still:
-        frames = np.concatenate([np.concatenate(list(r), axis=1) for r in rows])[None]
-    else:
-        frames = np.concatenate(rows)
-    about = {"request": {"world": told}, "digital_source_type": RENDERED}
-    path = Video(frames, fps=FPS, metadata=about).save(out)
+    path = _save(np.concatenate(rows, axis=1 if still else 0), out, told)
     if as_json:
-        print(json.dumps({"path": str(path), "scenes": told}, ensure_ascii=False))
+        print(json.dumps({"path": path, "scenes": told}, ensure_ascii=False))
     else:
         for one in told:
             print(f"{one['seed']}: {one['caption']}")
@@ -152,8 +140,9 @@ def show(
     quiet: Quiet = False,
 ) -> None:
     """What a scene is: its JSON, its facts, and how it may be said in both languages."""
+    still = out is not None and Path(out).suffix.lower() == ".png"
     if out is not None:
-        check_writable(out, num_frames=1 if Path(out).suffix.lower() == ".png" else 2)
+        check_writable(out, num_frames=1 if still else 2)
     given = [Path(scene)] if not scene.isdecimal() else None
     seed = 0 if given else int(scene)
     ((_, take),) = _takes(given, seed, 1, seconds, within, parse_size(size))
@@ -165,7 +154,11 @@ def show(
         "captions": {language: _captions(take, language) for language in ("en", "zh")},
     }
     if out is not None:
-        known["path"] = _filmed(take, out, parse_size(size), quiet)
+        with progress(quiet=quiet) as tell:
+            tell("render", 0, 1)
+            frames = _drawn(take, parse_size(size), still)
+            tell("render", 1, 1)
+        known["path"] = _save(frames, out, take.scene.seed)
     if as_json:
         print(json.dumps(known, ensure_ascii=False))
         return
@@ -200,13 +193,27 @@ def _takes(
             yield number, stage_scene(number, seconds=seconds, size=size, within=kept)
 
 
-def _few(take: "Take") -> "Take":
-    """Some frames of a take, evenly."""
+def _drawn(take: "Take", size: tuple[int, int], still: bool) -> "np.ndarray":
+    """The frames of a take, F H W 3; for a sheet some of them, evenly, side by side as one."""
     import numpy as np
 
-    shown = np.linspace(0, take.num_frames - 1, ACROSS).round().astype(int)
-    moving = ("position", "rotation", "velocity", "centre", "facing", "eye", "look")
-    return replace(take, **{name: getattr(take, name)[shown] for name in moving})
+    from worldreel.world.render import Render, render
+
+    if still:
+        take = take.at(np.linspace(0, take.num_frames - 1, ACROSS).round().astype(int))
+    made = render(take, size=size, samples=4)
+    assert isinstance(made, Render)
+    return np.concatenate(list(made.frames), axis=1)[None] if still else made.frames
+
+
+def _save(frames: "np.ndarray", out: str, told: Any) -> str:
+    """Frames as a file that says what it shows and that it was rendered; its path."""
+    from worldreel.media import Video
+    from worldreel.provenance import RENDERED
+    from worldreel.world.scene import FPS
+
+    about = {"request": {"world": told}, "digital_source_type": RENDERED}
+    return str(Video(frames, fps=FPS, metadata=about).save(out))
 
 
 def _captions(take: "Take", language: str, count: int = 4) -> list[str]:
@@ -216,25 +223,3 @@ def _captions(take: "Take", language: str, count: int = 4) -> list[str]:
 
     rng = np.random.default_rng(take.scene.seed)
     return [c.text for c in captions(take, rng, count=count, language=language)]
-
-
-def _caption(take: "Take", language: str) -> str:
-    return _captions(take, language, count=1)[0]
-
-
-def _filmed(take: "Take", out: str, size: tuple[int, int], quiet: bool) -> str:
-    import numpy as np
-
-    from worldreel.media import Video
-    from worldreel.provenance import RENDERED
-    from worldreel.world.render import Render, render
-
-    still = Path(out).suffix.lower() == ".png"
-    with progress(quiet=quiet) as tell:
-        tell("render", 0, 1)
-        made = render(_few(take) if still else take, size=size, samples=4)
-        tell("render", 1, 1)
-    assert isinstance(made, Render)
-    frames = np.concatenate(list(made.frames), axis=1)[None] if still else made.frames
-    about = {"request": {"world": take.scene.seed}, "digital_source_type": RENDERED}
-    return str(Video(frames, fps=take.fps, metadata=about).save(out))

@@ -25,7 +25,7 @@ from worldreel.eval.probes import Rulers
 from worldreel.eval.shape import close
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
-from worldreel.world.scene import Scene, Take
+from worldreel.world.scene import Scene
 
 FIRST_SEED = 2_000_000
 OWN = (  # width, height, split, how many clips
@@ -72,7 +72,7 @@ def own_renders(out: Path) -> Iterator[Shown]:
         path = out / f"shard-own-{number}"
         if not path.with_suffix(".json").exists():
             takes = [
-                _some(stage_scene(s, split=split, size=(width, height), within=CORE), first=s % 4)
+                stage_scene(s, split=split, size=(width, height), within=CORE).at(np.s_[s % 4 :: 4])
                 for s in range(seed, seed + count)
             ]
             drawn = render(takes, size=(width, height), samples=4, truth=True)
@@ -88,12 +88,6 @@ def own_renders(out: Path) -> Iterator[Shown]:
         scenes = [Scene.from_json(record["scenes"][0]) for record in about["clips"]]
         yield Shown(frames=list(arrays["frames"]), ids=list(arrays["ids"]), scenes=scenes)
         seed += count
-
-
-def _some(take: Take, *, first: int) -> Take:
-    """Every fourth frame of a take."""
-    names = ("position", "rotation", "velocity", "eye", "look")
-    return replace(take, **{name: getattr(take, name)[first::4] for name in names})
 
 
 # Batches.

@@ -56,7 +56,6 @@ def render(
     samples: int = 1,
     truth: bool = False,
     device: str | torch.device = "cpu",
-    compiled: bool | None = None,
 ) -> Render: ...
 @overload
 def render(
@@ -66,7 +65,6 @@ def render(
     samples: int = 1,
     truth: bool = False,
     device: str | torch.device = "cpu",
-    compiled: bool | None = None,
 ) -> list[Render]: ...
 def render(
     takes: Take | Sequence[Take],
@@ -75,12 +73,10 @@ def render(
     samples: int = 1,
     truth: bool = False,
     device: str | torch.device = "cpu",
-    compiled: bool | None = None,
 ) -> Render | list[Render]:
     """Draw one take, or many at once, which gives the same frames and is faster.
 
     size: (width, height) in pixels. samples: rays per pixel at edges; 1 is fastest.
-    compiled: has no effect any more.
     """
     width, height = _checked_size(size)
     if not isinstance(samples, int) or not 1 <= samples <= 64:

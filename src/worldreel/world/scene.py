@@ -283,3 +283,8 @@ class Take:
     @property
     def num_frames(self) -> int:
         return len(self.position)
+
+    def at(self, frames: np.ndarray | slice) -> Take:
+        """The take of some of its frames alone, by number; contacts keep theirs."""
+        moving = ("position", "rotation", "velocity", "centre", "facing", "eye", "look")
+        return dataclasses.replace(self, **{name: getattr(self, name)[frames] for name in moving})
