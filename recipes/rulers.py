@@ -1,13 +1,15 @@
 """The rulers of the examiner: trained on renders alone, from seeds, by one command.
 
-    worldreel world render --out runs/data/small --count 3072 --seed 200000 --samples 4
-    python -m recipes.rulers --clips runs/data/small
+    worldreel world render --out runs/data/clips --count 2048 --seed 3000000 --size 144x80
+    worldreel world render --out runs/data/stills --count 2048 --seed 3100000 --size 144x80 --still
+    python -m recipes.rulers --clips runs/data/clips --clips runs/data/stills
 
-Clips of the folder teach the eye and the sense of motion; renders of its own, of seeds from
-2,000,000 on, add the other sizes and the held-out pairs, so that no ruler is biased against what
-a model is asked to compose. Frames are softened, blurred and made noisy, as a compressor does. No
-model's output is ever shown to them. Calibration (`worldreel eval calibrate`) uses seeds from
-5,100,000 on (5,000,000 to 5,000,299 chose among rulers).
+Clips of the folders teach the eye and the sense of motion; renders of its own, of seeds from
+2,900,000 on, add held-out pairs in every shape, so that no ruler is biased against what a model is
+asked to compose. Frames are softened, blurred and made noisy, as a compressor does. No model's
+output is ever shown to them. Calibration (`worldreel eval calibrate`) uses seeds from 5,100,000 on.
+The parts are kept in the folder of the renders once they are trained, the eye while it is: the same
+command again goes on from there, and --only trains one part, so that they may run side by side.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ import json
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, zip_longest
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,62 +32,84 @@ from torch.nn import functional
 
 from worldreel.data import clip as clips
 from worldreel.eval import lessons, tracks
-from worldreel.eval.eye import Eye
+from worldreel.eval.eye import OF_A_FRAME, Eye, frames_to_eye
+from worldreel.eval.metrics import RESTS
 from worldreel.eval.probes import MOTIONS, PACKAGED, Motion, Rulers, features, mirrored, save
 from worldreel.eval.shape import Shape
+from worldreel.output import whole_file
 from worldreel.world.facts import Fact
+from worldreel.world.scene import Scene
 
-# How often the eye is shown the folder, then each of its own; the last are for shapes alone.
-WEIGHTS = (6, 3, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0)
+OWN_WEIGHT = 2.5  # how much oftener than others the eye is shown a clip of its own renders
+SAVED = 50  # steps after which the eye is kept
 
 
 def loss(eye: nn.Module, b: lessons.Batch) -> tuple[Tensor, dict[str, float]]:
     with torch.autocast("cpu", torch.bfloat16):
         seen = eye(b.x.contiguous(memory_format=torch.channels_last))
-    thing = functional.binary_cross_entropy_with_logits(
-        seen.thing.float(), (b.color >= 0).float(), pos_weight=torch.tensor(3.0)
-    )
+    there = (b.owner > 0).float()
+    away = (seen.middle.float() - b.middle()).abs().sum(1)
+    # A cell of a kind's map is two of the others: of a thing where any of these is.
+    kind = functional.max_pool2d(b.kind[:, None].float(), 2)[:, 0].long()
     parts = {
-        "thing": thing,
+        "thing": functional.binary_cross_entropy_with_logits(
+            seen.thing.float(), there, pos_weight=torch.tensor(3.0)
+        ),
         "color": functional.cross_entropy(seen.color.float(), b.color, ignore_index=-1),
-        "setting": functional.cross_entropy(seen.setting.float(), b.setting),
-        "light": functional.cross_entropy(seen.light.float(), b.light),
+        "middle": (away * there).sum() / there.sum().clamp_min(1),
+        "kind": functional.cross_entropy(seen.kind.float(), kind, ignore_index=-1),
     }
-    total = parts["thing"] + 0.5 * parts["color"] + 0.2 * (parts["setting"] + parts["light"])
+    for place, name in enumerate(OF_A_FRAME):
+        logits = getattr(seen, name).float()
+        parts[name] = functional.cross_entropy(logits, b.frame[:, place])
+    total = sum((WEIGHTS.get(name, 0.2) * value for name, value in parts.items()), torch.zeros(()))
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
+WEIGHTS = {"thing": 1.0, "color": 0.5, "middle": 0.3, "kind": 0.3}
+
+
 def train_eye(
-    sources: Sequence[lessons.Shown], weights: Sequence[float], steps: int, seed: int
+    sources: Sequence[lessons.Shown], weights: Sequence[float], steps: int, seed: int, kept: Path
 ) -> Eye:
-    """The eye, from nothing."""
+    """The eye, from nothing or from what is kept of a run that was stopped."""
     torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
     eye = Eye()
     optimizer = torch.optim.AdamW(eye.parameters(), lr=3e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    first = 0
+    if kept.exists():
+        held = torch.load(kept, weights_only=True)
+        eye.load_state_dict(held["eye"])
+        optimizer.load_state_dict(held["optimizer"])
+        first = held["step"]
     began = time.monotonic()
-    for step in range(steps):
+    for step in range(first, steps):
         rate = min(1, (step + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * step / steps))
         optimizer.param_groups[0]["lr"] = 3e-3 * rate
+        rng = np.random.default_rng([seed, step])  # so that a run that goes on sees the same
         total, parts = loss(eye, lessons.batch(sources, weights, rng))
         optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(eye.parameters(), 1.0)
         optimizer.step()
-        if step % 25 == 0 or step == steps - 1:
+        last = step == steps - 1
+        if (step + 1) % SAVED == 0 or last:
+            held = {"eye": eye.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1}
+            with whole_file(kept) as part:
+                torch.save(held, part)
+        if step % 25 == 0 or last:
             said = "  ".join(f"{name} {value:.3f}" for name, value in parts.items())
             passed = time.monotonic() - began
             print(f"eye {step + 1}/{steps}  {said}  {passed:.0f} s", file=sys.stderr, flush=True)
     return eye
 
 
-def train_shape(sources: Sequence[lessons.Shown], eye: Eye, steps: int, seed: int) -> Shape:
-    """The sense of shape, from nothing, on what the eye finds."""
+def train_shape(sources: Sequence[lessons.Shown], steps: int, seed: int) -> Shape:
+    """The sense of shape, from nothing."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = Shape()
-    where = lessons.sightings(sources, Rulers(eye, net, Motion()))
-    net.requires_grad_(True).train()
+    where = lessons.sightings(sources)
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
     began = time.monotonic()
     for step in range(steps):
@@ -117,46 +143,53 @@ class Moves:
     motion: Tensor  #  N, index into MOTIONS
 
 
-def moves(rulers: Rulers, folder: Path, most: int) -> Moves:
-    """Tracks of a folder's clips as the eye sees them, with what the record says of them; each
-    clip is also shown backwards and frozen."""
+def moves(folders: Sequence[Path], most: int) -> Moves:
+    """Tracks of things in the folders' clips, with what the record says of them; each clip is also
+    shown backwards and frozen."""
     torch.manual_seed(0)
     moments, flow, motion = [], [], []
     began = time.monotonic()
     done = 0
-    for path in clips.shards(folder):
-        for clip in clips.read(path)[: most - done]:
-            named = motions(clip.facts)
-            x, sight = rulers.look(np.array(clip.frames))
-            back = tracks.background(x, sight)
-            for track in tracks.tracks(sight):
-                if track.color not in named:
-                    continue
-                here, what = tracks.moments(track), named[track.color]
-                still = here[:1].expand_as(here) + 0.003 * torch.randn_like(here)
-                undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
-                silent = back * torch.tensor([0.0, 0, 0, 1])
-                turned = back * torch.tensor([-1.0, -1, -1, 1])
-                moments += [here, here.flip(0), still]
-                flow += [back, turned, silent]
-                motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
-            done += 1
-            if done % 50 == 0:
-                passed = time.monotonic() - began
-                print(f"tracks {done}/{most}  {passed:.0f} s", file=sys.stderr, flush=True)
-        if done >= most:
-            break
+    for clip in islice(_moving(folders), most):
+        named = motions(clip.facts)
+        sight = lessons.seen_truly(np.array(clip.ids), Scene.from_json(clip.scenes[0]))
+        back = tracks.background(frames_to_eye(np.array(clip.frames)), sight)
+        for track in tracks.tracks(sight):
+            if track.color not in named:
+                continue
+            here, what = tracks.moments(track), named[track.color]
+            still = here[:1].expand_as(here) + 0.003 * torch.randn_like(here)
+            undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
+            silent = back * torch.tensor([0.0, 0, 0, 1])
+            turned = back * torch.tensor([-1.0, -1, -1, 1])
+            moments += [here, here.flip(0), still]
+            flow += [back, turned, silent]
+            motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
+        done += 1
+        if done % 50 == 0:
+            passed = time.monotonic() - began
+            print(f"tracks {done}/{most}  {passed:.0f} s", file=sys.stderr, flush=True)
     return Moves(moments=torch.stack(moments), flow=torch.stack(flow), motion=torch.tensor(motion))
 
 
+def _moving(folders: Sequence[Path]) -> Iterator[clips.Clip]:
+    """The clips of the folders, of all of them in turn; no stills."""
+    shards = [clips.shards(folder) for folder in folders]
+    for paths in zip_longest(*shards):
+        for path in filter(None, paths):
+            yield from (clip for clip in clips.read(path) if len(clip.frames) > 1)
+
+
 def motions(facts: Sequence[Fact]) -> dict[str, str]:
-    """The motion of the things of each colour, as the rulers name it."""
+    """The motion of the things of each colour, as the rulers name it; of those alike, the first's.
+
+    One that lands on another falls.
+    """
     by = {(fact.name, *fact.args): fact.value for fact in facts}
-    named = {}
+    named: dict[str, str] = {}
     for i in (fact.args[0] for fact in facts if fact.name == "color"):
-        action = by.get(("action", i))
-        plain = action if action in ("rests", "falls") else "moves"
-        named[by["color", i]] = by.get(("direction", i), plain)
+        plain = {**RESTS, "stacks": "falls"}.get(by.get(("action", i), ""), "moves")
+        named.setdefault(by["color", i], by.get(("direction", i), plain))
     return named
 
 
@@ -192,35 +225,61 @@ SIDES = {"left": "right", "right": "left"}
 OTHER_WAY = {**SIDES, "toward": "away", "away": "toward"}
 
 
+NETS: dict[str, type[nn.Module]] = {"eye": Eye, "shape": Shape, "motion": Motion}
+
+
+def _kept(file: Path, net: nn.Module, train: Callable[[], nn.Module]) -> Any:
+    """A part as it was kept, or else trained now and kept."""
+    if not file.exists():
+        net = train()
+        with whole_file(file) as part:
+            torch.save(net.state_dict(), part)
+    net.load_state_dict(torch.load(file, weights_only=True))
+    return net
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.rulers", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--clips", type=Path, default=Path("runs/data/small"))
+    parser.add_argument("--clips", type=Path, action="append", required=True, help="repeatable")
     parser.add_argument("--out", type=Path, default=Path("runs/rulers"), help="for renders")
     parser.add_argument("--weights", type=Path, default=PACKAGED)
-    parser.add_argument("--steps", type=int, default=400, help="of the eye")
+    parser.add_argument("--steps", type=int, default=1000, help="of the eye")
+    parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
     parser.add_argument("--tracks", type=int, default=1000, help="clips that motion learns from")
+    parser.add_argument("--only", choices=NETS, help="train a part alone: they need no other")
     chosen = parser.parse_args(arguments)
-    if not clips.shards(chosen.clips):
-        parser.error(f"{chosen.clips} holds no clips: make them with `worldreel world render`")
+    for folder in chosen.clips:
+        if not clips.shards(folder):
+            parser.error(f"{folder} holds no clips: make them with `worldreel world render`")
     began = time.monotonic()
-    ordinary = lessons.from_folder(chosen.clips, 2048)
-    sources = [ordinary, *lessons.own_renders(chosen.out)]
-    eye = train_eye(sources, WEIGHTS, chosen.steps, seed=0)
-    shape = train_shape(sources, eye, 7 * chosen.steps // 4, seed=0)
-    seen = moves(Rulers(eye, shape, Motion()), chosen.clips, chosen.tracks)
-    motion = train_motion(seen, 4000, seed=0)
+    given = [lessons.from_folder(folder, chosen.most) for folder in chosen.clips]
+    own = list(lessons.own_renders(chosen.out))
+    sources = [*given, *own]
+    weights = [float(len(one.frames)) for one in given]
+    weights += [OWN_WEIGHT * len(one.frames) for one in own]
+    parts = {
+        "eye": lambda: train_eye(sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt"),
+        "shape": lambda: train_shape(sources, chosen.steps, seed=0),
+        "motion": lambda: train_motion(moves(chosen.clips, chosen.tracks), 4000, seed=0),
+    }
+    if chosen.only:
+        _kept(chosen.out / f"{chosen.only}.pt", NETS[chosen.only](), parts[chosen.only])
+        return
+    eye, shape, motion = (
+        _kept(chosen.out / f"{name}.pt", NETS[name](), train) for name, train in parts.items()
+    )
     provenance = {
         "recipe": "recipes/rulers.py",
-        "clips": len(ordinary.frames),
+        "clips": sum(len(one.frames) for one in given),
         "own renders": sum(count for *_, count in lessons.OWN),
         "first seed of its own": lessons.FIRST_SEED,
         "steps": chosen.steps,
-        "tracks": len(seen.motion),
-        "minutes": round((time.monotonic() - began) / 60, 1),
+        "clips of motion": chosen.tracks,
     }
     save(chosen.weights, Rulers(eye, shape, motion), provenance=provenance)
-    print(json.dumps({"weights": str(chosen.weights), **provenance}))
+    minutes = round((time.monotonic() - began) / 60, 1)
+    print(json.dumps({"weights": str(chosen.weights), "minutes": minutes, **provenance}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The eye of the rulers: a small convolutional net that finds things and their colours in a frame.
+"""The eye of the rulers: a small convolutional net that finds things in a frame, and names them.
 
 It is trained on renders alone (`recipes/rulers.py`), reads one frame at a time and knows nothing
 of the model that it judges. Frames are brought to one width first, at which a thing has one size
@@ -18,20 +18,29 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldreel.eval.known import COLORS, LIGHTS, SETTINGS
+from worldreel.eval.known import COLORS, KINDS, LIGHTS, SETTINGS, STYLES, WEATHERS
 
 WIDTH = 144  # pixels
 _STEP = 8  # sides are multiples of it
 
 
+REACH = 10  # cells of a map that a `middle` of 1 is long
+OF_A_FRAME = {"setting": SETTINGS, "light": LIGHTS, "weather": WEATHERS, "style": STYLES}
+
+
 class Sight(NamedTuple):
-    """Logits: whether a pixel is of a thing, and of which colour; and of the whole frame its
-    setting and light (0 none that it knows; then SETTINGS and LIGHTS)."""
+    """Logits: whether a pixel is of a thing, of which colour and kind; how far it is to the middle
+    of its thing (right, down, in REACH cells); and of the whole frame its setting, light, weather
+    and style (0 none that it knows; then the names of OF_A_FRAME)."""
 
     thing: Tensor  #   N H/2 W/2
     color: Tensor  #   N colors H/2 W/2
+    middle: Tensor  #  N 2 H/2 W/2
+    kind: Tensor  #    N kinds H/4 W/4
     setting: Tensor  # N 1+settings
     light: Tensor  #   N 1+lights
+    weather: Tensor  # N 1+weathers
+    style: Tensor  #   N 1+styles
 
 
 class _Block(nn.Module):
@@ -50,7 +59,7 @@ class _Block(nn.Module):
 class Eye(nn.Module):
     """Down to an eighth of the size and up to a half, with skips between."""
 
-    def __init__(self, widths: tuple[int, int, int] = (32, 48, 96)) -> None:
+    def __init__(self, widths: tuple[int, int, int] = (32, 48, 128)) -> None:
         super().__init__()
         fine, middle, coarse = widths
         self.into = nn.Conv2d(3, fine, 5, stride=2, padding=2)
@@ -63,20 +72,24 @@ class Eye(nn.Module):
         self.back_middle = _Block(middle)
         self.up_half = nn.Conv2d(middle, fine, 1)
         self.back_fine = _Block(fine)
-        self.pixel = nn.Conv2d(fine, 1 + len(COLORS), 1)
-        self.frame = nn.Linear(2 * coarse, 2 + len(SETTINGS) + len(LIGHTS))
+        self.pixel = nn.Conv2d(fine, 3 + len(COLORS), 1)
+        self.kind = nn.Conv2d(middle, len(KINDS), 1)
+        # Weather and style are in the grain, setting and light in the whole.
+        self.known = [1 + len(names) for names in OF_A_FRAME.values()]
+        self.frame = nn.Linear(2 * coarse + 2 * middle + fine, sum(self.known))
 
     def forward(self, x: Tensor) -> Sight:  #                          N 3 H W, in -1..1
         a = functional.silu(self.into(x))
         a = a + functional.silu(self.fine(a))  #                   N . H/2 W/2
         b = self.middle(self.down_quarter(a))  #                       N . H/4 W/4
         c = self.coarse(self.down_eighth(functional.silu(b)))  #        N . H/8 W/8
+        grain = torch.cat([a.mean((2, 3)), b.mean((2, 3)), b.amax((2, 3))], 1)
         b = self.back_middle(b + _doubled(self.up_quarter(c)))
         a = self.back_fine(a + _doubled(self.up_half(functional.silu(b))))
         pixel = self.pixel(functional.silu(a))
-        whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3))], 1))
-        known = 1 + len(SETTINGS)
-        return Sight(pixel[:, 0], pixel[:, 1:], whole[:, :known], whole[:, known:])
+        kind = self.kind(functional.silu(b))
+        whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3)), grain], 1))
+        return Sight(pixel[:, 0], pixel[:, 3:], pixel[:, 1:3], kind, *whole.split(self.known, 1))
 
 
 def _doubled(x: Tensor) -> Tensor:

@@ -19,25 +19,25 @@ from torch.nn import functional
 
 from worldreel.data import clip as clips
 from worldreel.eval import tracks
-from worldreel.eval.eye import frames_to_eye, seen_size
-from worldreel.eval.known import COLORS, CORE, KINDS, LIGHTS, SETTINGS
-from worldreel.eval.probes import Rulers
+from worldreel.eval.eye import OF_A_FRAME, REACH, Sight, frames_to_eye, seen_size
+from worldreel.eval.known import COLORS, KINDS, STYLES
 from worldreel.eval.shape import close
+from worldreel.world import styles
 from worldreel.world.act import stage_scene
+from worldreel.world.facts import COLOURLESS
 from worldreel.world.render import render
 from worldreel.world.scene import Scene
 
-FIRST_SEED = 2_000_000
+FIRST_SEED = 2_900_000
 OWN = (  # width, height, split, how many clips
-    (144, 80, "held_out", 160),
-    (80, 144, "held_out", 40),
-    (80, 144, None, 40),
-    (96, 96, "held_out", 40),
-    (96, 96, None, 40),
+    (144, 80, "held_out", 400),
+    (80, 144, "held_out", 48),
+    (96, 96, "held_out", 48),
     (256, 144, "held_out", 24),
-    (256, 144, None, 24),
-    (144, 80, "held_out", 320),
 )
+EVERY = 8  # a frame of so many of its own clips is drawn
+MOST = 4  # things of a scene
+RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
 SEEN = 6  # frames of a clip in which its things are looked for
 PIXELS = 48 * 144 * 80  # of a batch, at the eye's width
@@ -66,13 +66,13 @@ def from_folder(folder: Path, most: int) -> Shown:
 
 
 def own_renders(out: Path) -> Iterator[Shown]:
-    """Six frames each of clips of every size, both splits; kept in `out` once they are drawn."""
+    """A few frames each of clips of held-out pairs; kept in `out` once they are drawn."""
     seed = FIRST_SEED
     for number, (width, height, split, count) in enumerate(OWN):
         path = out / f"shard-own-{number}"
         if not path.with_suffix(".json").exists():
             takes = [
-                stage_scene(s, split=split, size=(width, height), within=CORE).at(np.s_[s % 4 :: 4])
+                stage_scene(s, split=split, size=(width, height)).at(np.s_[s % EVERY :: EVERY])
                 for s in range(seed, seed + count)
             ]
             drawn = render(takes, size=(width, height), samples=4, truth=True)
@@ -95,10 +95,32 @@ def own_renders(out: Path) -> Iterator[Shown]:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    x: Tensor  #       N 3 H W, -1..1
-    color: Tensor  #   N H/2 W/2, -1 where there is no thing
-    setting: Tensor  # N
-    light: Tensor  #   N
+    x: Tensor  #      N 3 H W, -1..1
+    owner: Tensor  #  N H/2 W/2, the number of a thing, 0 where there is none
+    colors: Tensor  # N 1+MOST, of each number, -1 where there is none or it cannot be seen
+    kinds: Tensor  #  N 1+MOST, -1 where there is none
+    frame: Tensor  #  N 4, setting, light, weather and style as the eye numbers them
+
+    @property
+    def color(self) -> Tensor:  # N H/2 W/2, -1 where there is none
+        return _of(self.colors, self.owner)
+
+    @property
+    def kind(self) -> Tensor:  # N H/2 W/2, -1 where there is no thing
+        return _of(self.kinds, self.owner)
+
+    def middle(self) -> Tensor:  # N 2 H/2 W/2
+        """How far it is to the middle of what each cell is of, in REACH cells."""
+        own = functional.one_hot(self.owner, 1 + MOST).float()  # N h w numbers
+        rows, columns = (torch.arange(side).float() for side in self.owner.shape[1:])
+        place = torch.stack(torch.meshgrid(rows, columns, indexing="ij")[::-1], -1)  # h w 2
+        total = torch.einsum("nhwk,hwc->nkc", own, place)
+        mean = total / own.sum((1, 2)).clamp_min(1)[..., None]
+        return torch.einsum("nhwk,nkc->nchw", own, mean) / REACH - place.permute(2, 0, 1) / REACH
+
+
+def _of(table: Tensor, owner: Tensor) -> Tensor:
+    return table.gather(1, owner.flatten(1)).view_as(owner)
 
 
 def batch(sources: Sequence[Shown], weights: Sequence[float], rng: np.random.Generator) -> Batch:
@@ -107,26 +129,41 @@ def batch(sources: Sequence[Shown], weights: Sequence[float], rng: np.random.Gen
     size = seen_size(*first.frames[0].shape[1:3])
     same = [s for s in sources if seen_size(*s.frames[0].shape[1:3]) == size]
     share = np.array([w for s, w in zip(sources, weights, strict=True) if s in same])
-    count = max(8, PIXELS // (size[0] * size[1]))
-    xs, colors, settings, lights = [], [], [], []
-    for _ in range(count):
-        source = same[rng.choice(len(same), p=share / share.sum())]
-        c = int(rng.integers(len(source.frames)))
-        f = int(rng.integers(len(source.frames[c])))
-        scene = source.scenes[c]
-        ids = _nearest(np.asarray(source.ids[c][f]), (size[0] // 2, size[1] // 2))
-        color = np.array([-1, *(COLORS.index(t.color) for t in scene.things)])
-        xs.append(frames_to_eye(np.array(source.frames[c][f : f + 1])))
-        colors.append(torch.from_numpy(color[ids]))
-        settings.append(1 + SETTINGS.index(scene.setting))
-        lights.append(1 + LIGHTS.index(scene.light))
+    share = share / share.sum()
+    shown = [_shown(same[rng.choice(len(same), p=share)], size, rng) for _ in _frames(size)]
+    x, owner, colors, kinds, frame = zip(*shown, strict=True)
     made = Batch(
-        x=torch.cat(xs),
-        color=torch.stack(colors),
-        setting=torch.tensor(settings),
-        light=torch.tensor(lights),
+        x=torch.cat(x),
+        owner=torch.from_numpy(np.stack(owner).astype(np.int64)),
+        colors=torch.tensor(colors),
+        kinds=torch.tensor(kinds),
+        frame=torch.tensor(frame),
     )
     return _nothing(_degraded(_moved(made, rng), rng), rng)
+
+
+def _frames(size: tuple[int, int]) -> range:
+    return range(max(8, PIXELS // (size[0] * size[1])))
+
+
+def _shown(source: Shown, size: tuple[int, int], rng: np.random.Generator) -> tuple:
+    """A frame of a clip and what is true of it; some plain ones are drawn in another style."""
+    c = int(rng.integers(len(source.frames)))
+    f = int(rng.integers(len(source.frames[c])))
+    scene = source.scenes[c]
+    frame, ids = np.array(source.frames[c][f : f + 1]), np.array(source.ids[c][f : f + 1])
+    style = scene.style
+    if style == STYLES[0] and rng.random() < RESTYLED:
+        style = STYLES[int(rng.integers(1, len(STYLES)))]
+        frame = styles.apply(style, frame, ids, seed=int(rng.integers(1 << 31)))
+    colored = style not in COLOURLESS
+    colors = [COLORS.index(thing.color) if colored else -1 for thing in scene.things]
+    kinds = [KINDS.index(thing.kind) for thing in scene.things]
+    seen = {"setting": scene.setting, "light": scene.light, "weather": scene.weather}
+    named = [1 + OF_A_FRAME[name].index(v) for name, v in (seen | {"style": style}).items()]
+    rest = [-1] * (MOST - len(kinds))
+    owner = _nearest(ids[0], (size[0] // 2, size[1] // 2))
+    return frames_to_eye(frame), owner, [-1, *colors, *rest], [-1, *kinds, *rest], named
 
 
 def _nearest(ids: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -143,12 +180,12 @@ def _moved(b: Batch, rng: np.random.Generator) -> Batch:
     theta[:, 1, 1] = zoom
     theta[:, :, 2] = rng.uniform(-1, 1, (n, 2)) * (1 - zoom)[:, None]
     where = torch.from_numpy(theta)
-    maps = 1.0 + b.color[:, None]  # outside the picture is no thing
+    maps = b.owner[:, None].float()  # outside the picture is no thing
     there = functional.affine_grid(where, list(b.x.shape), align_corners=False)
     halves = functional.affine_grid(where, list(maps.shape), align_corners=False)
-    color = functional.grid_sample(maps, halves, mode="nearest", align_corners=False)[:, 0] - 1
+    owner = functional.grid_sample(maps, halves, mode="nearest", align_corners=False)[:, 0]
     x = functional.grid_sample(b.x, there, padding_mode="border", align_corners=False)
-    return replace(b, x=x, color=color.long())
+    return replace(b, x=x, owner=owner.long())
 
 
 def _degraded(b: Batch, rng: np.random.Generator) -> Batch:
@@ -187,7 +224,7 @@ def _nothing(b: Batch, rng: np.random.Generator) -> Batch:
             b.x[i] = functional.fold(tiles, (rows, columns), 4, stride=4)[0]
         else:
             b.x[i] = (fill + rough[:, :rows, :columns]).clamp(-1, 1)
-        b.color[i], b.setting[i], b.light[i] = -1, 0, 0
+        b.owner[i], b.frame[i] = 0, 0
     return b
 
 
@@ -196,7 +233,7 @@ def _nothing(b: Batch, rng: np.random.Generator) -> Batch:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Sighting:
-    """A thing as the eye found it in one frame of a clip."""
+    """A thing in one frame of a clip, as a perfect eye finds it."""
 
     source: Shown
     clip: int
@@ -204,27 +241,58 @@ class Sighting:
     mask: np.ndarray  # h w bool, of its largest piece
 
 
-def sightings(sources: Sequence[Shown], rulers: Rulers) -> dict[tuple[str, str], list[Sighting]]:
-    """Things in a few frames of each clip, by kind and setting, with the masks that the eye gives
-    them; own renders count three times, as they are few."""
+def sightings(sources: Sequence[Shown]) -> dict[tuple[str, str], list[Sighting]]:
+    """Things in a few frames of each clip, by kind and setting, where there is enough of them."""
     found: dict[tuple[str, str], list[Sighting]] = {}
-    for number, source in enumerate(sources):
+    for source in sources:
         for c, scene in enumerate(source.scenes):
-            kinds = {thing.color: thing.kind for thing in scene.things}
             frames = np.unique(np.linspace(0, len(source.frames[c]) - 1, SEEN).round().astype(int))
-            _, sight = rulers.look(np.array(source.frames[c][frames]))
+            sight = seen_truly(np.array(source.ids[c][frames]), scene)
+            kinds = _of_colors(scene)
             for track in tracks.tracks(sight):
                 if track.color not in kinds:
                     continue
                 here = found.setdefault((kinds[track.color], scene.setting), [])
                 for place in track.there.nonzero()[:, 0].tolist():
                     mask, frame = track.piece[place].numpy(), int(frames[place])
-                    one = Sighting(source=source, clip=c, frame=frame, mask=mask)
-                    here += [one] * (3 if number else 1)
-            if (c + 1) % 200 == 0 or c + 1 == len(source.scenes):
-                said = f"sightings {number + 1}/{len(sources)}  {c + 1}/{len(source.scenes)}"
-                print(said, file=sys.stderr, flush=True)
+                    here.append(Sighting(source=source, clip=c, frame=frame, mask=mask))
     return found
+
+
+def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
+    """What a perfect eye would see of things in frames (F H W): its logits are 9 or -9."""
+    frames, height, width = ids.shape
+    rows, columns = seen_size(height, width)
+    size = (rows // 2, columns // 2)
+    owner = torch.from_numpy(np.stack([_nearest(one, size) for one in ids]).astype(np.int64))
+    rest = [-1] * (MOST - len(scene.things))
+    colors = [-1, *(COLORS.index(thing.color) for thing in scene.things), *rest]
+    kinds = [-1, *(KINDS.index(thing.kind) for thing in scene.things), *rest]
+    true = Batch(
+        x=torch.zeros(0),
+        owner=owner,
+        colors=torch.tensor([colors] * frames),
+        kinds=torch.tensor([kinds] * frames),
+        frame=torch.zeros(0),
+    )
+    names = (true.color, len(COLORS)), (true.kind[:, ::2, ::2], len(KINDS))
+    color, kind = (
+        18 * functional.one_hot(named + 1, count + 1)[..., 1:].permute(0, 3, 1, 2).float() - 9
+        for named, count in names
+    )
+    nothing = torch.zeros(frames, 1)
+    return Sight(
+        18 * (owner > 0).float() - 9, color, true.middle(), kind, *[nothing] * len(OF_A_FRAME)
+    )
+
+
+def _of_colors(scene: Scene) -> dict[str, str]:
+    """The kind of what is of each colour, where there is only one and colours show."""
+    if scene.style in COLOURLESS:
+        return {}
+    looks = {(thing.color, thing.kind) for thing in scene.things}
+    colors = [color for color, _ in looks]
+    return {color: kind for color, kind in looks if colors.count(color) == 1}
 
 
 def views(
@@ -256,9 +324,18 @@ def _view(x: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:  # 1 4 S
     warp = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
     warp = warp * rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, (1, 2))
     warp[:, 0] *= rng.choice((-1, 1))
-    view = close(x, mask, torch.from_numpy(warp.astype(np.float32))[None])
+    view = close(x, _frayed(mask, rng), torch.from_numpy(warp.astype(np.float32))[None])
     noise = torch.from_numpy(rng.normal(size=(3, *view.shape[2:])).astype(np.float32))
     color = view[0, :3] * float(rng.uniform(0.8, 1.2)) + float(rng.uniform(-0.1, 0.1))
     color = color + float(rng.uniform(0, 0.2)) ** 2 * noise
     # The hue says nothing of a kind: shown in another, it cannot be learnt by heart.
     return torch.cat([color[rng.permutation(3)], view[0, 3:]])[None]
+
+
+def _frayed(mask: Tensor, rng: np.random.Generator) -> Tensor:  # 1 h w, bool
+    """A mask as an eye that errs finds it: a little larger or smaller, with ragged borders."""
+    rough = torch.from_numpy(rng.normal(size=(1, 1, *mask.shape[1:])).astype(np.float32))
+    level = functional.avg_pool2d(mask[:, None].float(), 3, stride=1, padding=1)
+    level = level + float(rng.uniform(0, 0.25)) * rough
+    frayed = level[:, 0] > float(rng.uniform(0.2, 0.75))
+    return frayed if frayed.any() else mask

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from worldreel.eval.eye import OF_A_FRAME
 from worldreel.eval.probes import Reading, Seen
 from worldreel.world.facts import Fact
 from worldreel.world.scene import OTHER_SIDE
@@ -19,80 +20,120 @@ LINES = {
     "side": "left or right",
     "setting": "setting",
     "light": "light",
+    "weather": "weather",
+    "style": "style",
     "count": "how many things",
+    "binding": "two things, each with its own colour",
     "second colour": "the second thing's colour",
     "second kind": "the second thing's kind",
     "motion": "motion (left, right, toward, away, falls, rests)",
 }
 TO_A_SIDE = ("left", "right")
 NOTHING = "nothing"  # read where there is none of what was asked for
+OWN, SWAPPED = "own", "swapped"  # of two things' colours
+_NONE = Seen(color=NOTHING, kind=NOTHING, count=0, motion=NOTHING, x=0.0)
+
+
+RESTS = {"rests": "rests", "stands": "rests", "falls": "falls"}  # motions without a direction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thing:
-    """A thing as a prompt asks for it. motion is None where the prompt says nothing clear."""
+    """A thing as a prompt asks for it; None for what the prompt says nothing clear on."""
 
-    color: str
-    kind: str
+    color: str | None
+    kind: str | None
     motion: str | None
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What a prompt states. things[0] is the subject; two alike are one thing with count 2.
+    """What a prompt states. things[0] is the subject; those alike are one thing with their count.
 
-    side: where things[0] is, seen from things[1].
+    side: where the first of things[beside[0]] and things[beside[1]] is, seen from the other.
     """
 
     things: tuple[Thing, ...]
     count: int
     setting: str | None
     light: str | None
-    side: str | None
+    weather: str | None = None
+    style: str | None = None
+    side: str | None = None
+    beside: tuple[int, int] = (0, 1)
 
 
 def asked(facts: Iterable[Fact]) -> Asked:
     """What these facts ask for, whichever order they were stated in."""
     facts = tuple(facts)
     by = {(fact.name, *fact.args): fact.value for fact in facts}
-    numbers = sorted({fact.args[0] for fact in facts if fact.name == "kind"})
-    looks: dict[tuple[str, str], Thing] = {}
+    numbers = sorted({fact.args[0] for fact in facts if fact.name in ("kind", "color")})
+    looks: dict[tuple[str | None, str | None], list[int]] = {}
     for i in numbers:
-        look = (by[("color", i)], by[("kind", i)])
-        action = by.get(("action", i))
-        motion = by.get(("direction", i)) or (action if action in ("rests", "falls") else None)
-        looks.setdefault(look, Thing(color=look[0], kind=look[1], motion=motion))
-    side = next((fact for fact in facts if fact.name == "side"), None)
-    where = side and (side.value if side.args[0] == numbers[0] else OTHER_SIDE[side.value])
+        looks.setdefault((by.get(("color", i)), by.get(("kind", i))), []).append(i)
+    things = tuple(
+        Thing(color=color, kind=kind, motion=_motion(by, alike[0]), count=len(alike))
+        for (color, kind), alike in looks.items()
+    )
+    side, beside = _beside(facts, list(looks.values()))
     return Asked(
-        things=tuple(looks.values()),
-        count=sum(int(fact.value) for fact in facts if fact.name == "count"),
+        things=things,
+        count=sum(int(fact.value) for fact in facts if fact.name == "count") or len(numbers),
         setting=by.get(("setting",)),
         light=by.get(("light",)),
-        side=where,
+        weather=by.get(("weather",)),
+        style=by.get(("style",)),
+        side=side,
+        beside=beside,
     )
 
 
+def _motion(by: Mapping[tuple, Any], index: int) -> str | None:
+    return by.get(("direction", index)) or RESTS.get(by.get(("action", index), ""))
+
+
+def _beside(
+    facts: Sequence[Fact], groups: Sequence[Sequence[int]]
+) -> tuple[str | None, tuple[int, int]]:
+    """The first two looks of which the facts say that all of one are to a side of the other."""
+    place = {i: look for look, group in enumerate(groups) for i in group}
+    said: dict[tuple[int, int], list[str]] = {}
+    for fact in facts:
+        if fact.name == "side" and {*fact.args} <= {*place}:
+            one, other = (place[i] for i in fact.args)
+            low = one < other
+            pair = (one, other) if low else (other, one)
+            said.setdefault(pair, []).append(fact.value if low else OTHER_SIDE[fact.value])
+    for (one, other), sides in sorted(said.items()):
+        whole = len(sides) == len(groups[one]) * len(groups[other])
+        if one != other and whole and len(set(sides)) == 1:
+            return sides[0], (one, other)
+    return None, (0, 1)
+
+
 def match(what: Asked, reading: Reading) -> list[Seen | None]:
-    """For each thing that was asked for, the thing that was read as it: the one of its colour,
-    else the largest that no other claims."""
+    """For each thing that was asked for, the thing that was read as it: the one of its colour (of
+    its kind, where colours are not said), else the largest that no other claims."""
     # What is looked at is no more than was asked for: painting every colour is no answer.
     seen = list(reading.things[: len(what.things)])
     found: list[Seen | None] = []
     for thing in what.things:
-        found.append(next((s for s in seen if s.color == thing.color), None))
+        name = "color" if thing.color else "kind"
+        same = (s for s in seen if getattr(s, name) == getattr(thing, name) and s not in found)
+        found.append(next(same, None))
     left = [s for s in seen if s not in found]
     return [s if s is not None else (left.pop(0) if left else None) for s in found]
 
 
 def wanted(what: Asked) -> dict[str, str]:
     """The right answer for each line that the prompt has something to say on."""
-    answers = _looks([(thing.color, thing.kind) for thing in what.things])
-    answers["count"] = str(what.count)
-    if what.setting:
-        answers["setting"] = what.setting
-    if what.light:
-        answers["light"] = what.light
+    answers = _looks(what.things)
+    if what.count:
+        answers["count"] = str(what.count)
+    answers |= {name: v for name in OF_A_FRAME if (v := getattr(what, name))}
+    if _bound(what):
+        answers["binding"] = OWN
     moving = _moving(what)
     if moving is not None:
         answers["motion"] = str(what.things[moving].motion)
@@ -105,24 +146,23 @@ def wanted(what: Asked) -> dict[str, str]:
 
 def answers(what: Asked, reading: Reading) -> dict[str, str]:
     """What was read on the same lines."""
-    found = match(what, reading)
-    read = _looks([(s.color, s.kind) if s else (NOTHING, NOTHING) for s in found])
+    right, found = wanted(what), match(what, reading)
+    read = _looks([s or _NONE for s in found])
     read["count"] = str(sum(s.count for s in reading.things))
-    read["setting"] = reading.setting or NOTHING
-    read["light"] = reading.light or NOTHING
+    read |= {name: getattr(reading, name) or NOTHING for name in OF_A_FRAME}
+    if "binding" in right:
+        read["binding"] = _binding(what, found)
     moving = _moving(what)
     if moving is not None:
-        mover = found[moving]
-        read["motion"] = mover.motion if mover else NOTHING
+        read["motion"] = (found[moving] or _NONE).motion
     if moving is not None and what.things[moving].motion in TO_A_SIDE:
         read["side"] = read["motion"]
     elif what.side:
-        first, second = found[0], found[1] if len(found) > 1 else None
-        apart = first and second and first.x != second.x
+        first, second = (found[i] for i in what.beside)
         read["side"] = NOTHING
-        if first and second and apart:
+        if first and second and first.x != second.x:
             read["side"] = "left" if first.x < second.x else "right"
-    return {line: value for line, value in read.items() if line in wanted(what)}
+    return {line: read.get(line, NOTHING) for line in right}
 
 
 def judge(what: Asked, reading: Reading) -> dict[str, bool]:
@@ -131,10 +171,26 @@ def judge(what: Asked, reading: Reading) -> dict[str, bool]:
     return {line: read[line] == right for line, right in wanted(what).items()}
 
 
-def _looks(things: Sequence[tuple[str, str]]) -> dict[str, str]:
+def _bound(what: Asked) -> bool:
+    """Whether the first two things differ in kind and in colour, so that a swap would show."""
+    looks = [(t.color, t.kind) for t in what.things[:2]]
+    pairs = list(zip(*looks, strict=True)) if len(looks) == 2 else []
+    return bool(pairs) and all(a and b and a != b for a, b in pairs)
+
+
+def _binding(what: Asked, found: Sequence[Seen | None]) -> str:
+    one, other = what.things[:2]
+    read = [(s.color, s.kind) if s else None for s in found[:2]]
+    if read == [(one.color, one.kind), (other.color, other.kind)]:
+        return OWN
+    return SWAPPED if read == [(one.color, other.kind), (other.color, one.kind)] else NOTHING
+
+
+def _looks(things: Sequence[Thing | Seen]) -> dict[str, str]:
     read = {}
-    for name, (color, kind) in zip(("", "second "), things, strict=False):
-        read |= {f"{name}colour": color, f"{name}kind": kind}
+    for name, thing in zip(("", "second "), things, strict=False):
+        looks = {f"{name}colour": thing.color, f"{name}kind": thing.kind}
+        read |= {line: value for line, value in looks.items() if value}
     return read
 
 

@@ -1,7 +1,7 @@
 """The rulers: facts read off plain frames, with no access to the scene.
 
     rulers = probes.load()
-    reading = rulers.read(frames)          # F H W 3 uint8: things, setting, light, motions
+    reading = rulers.read(frames)          # F H W 3 uint8: things, setting, light, weather, style
 
 An eye finds things and their colours, geometry turns its maps into tracks, a sense of shape names
 the kind of what is tracked, and a small net on tracks and the background's flow names the motion
@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from worldreel import checkpoint
 from worldreel.errors import CheckpointError
 from worldreel.eval import tracks
-from worldreel.eval.eye import Eye, Sight, frames_to_eye
-from worldreel.eval.known import COLORS, KINDS, LIGHTS, SETTINGS
+from worldreel.eval.eye import OF_A_FRAME, Eye, Sight, frames_to_eye
+from worldreel.eval.known import COLORS, KINDS
 from worldreel.eval.shape import Shape, close
 from worldreel.eval.tracks import BANDS, MOMENTS, Track
+from worldreel.world.facts import COLOURLESS
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "examiner"
 KIND = "examiner"
@@ -37,8 +38,7 @@ MOTIONS = ("rests", "left", "right", "toward", "away", "falls", "moves")
 NAMES: dict[str, tuple[str, ...]] = {
     "kinds": KINDS,
     "colors": COLORS,
-    "settings": SETTINGS,
-    "lights": LIGHTS,
+    **{f"{name}s": values for name, values in OF_A_FRAME.items()},
     "motions": MOTIONS,
 }
 SMALLEST, LARGEST = 16, 4096  # pixels a side
@@ -48,9 +48,10 @@ _TOGETHER = 24  # frames that the eye looks at in one call, so that memory is bo
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A thing, or two alike. x: where its middle is in the first frame, -1 left to 1 right."""
+    """A thing, or several alike. color: None where there are no colours. x: where its middle is in
+    the first frame, -1 left to 1 right."""
 
-    color: str
+    color: str | None
     kind: str
     count: int
     motion: str
@@ -63,6 +64,8 @@ class Reading:
 
     setting: str | None
     light: str | None
+    weather: str | None
+    style: str | None
     things: tuple[Seen, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -127,13 +130,13 @@ class Rulers:
     def read(self, frames: np.ndarray) -> Reading:
         """What F H W 3 uint8 frames show; a ValueError when they are none."""
         x, sight = self.look(frames)
-        found = tracks.tracks(sight)
+        whole = {name: _named(getattr(sight, name), v) for name, v in OF_A_FRAME.items()}
+        # What is like nothing that is known holds nothing: noise has pieces of every colour.
+        if whole["setting"] is None and whole["style"] is None:
+            return Reading(things=(), **whole)
+        found = tracks.tracks(sight, colored=whole["style"] not in COLOURLESS)
         flow = tracks.background(x, sight)
-        return Reading(
-            setting=_named(sight.setting, SETTINGS),
-            light=_named(sight.light, LIGHTS),
-            things=tuple(self._seen(x, track, flow) for track in found),
-        )
+        return Reading(things=tuple(self._seen(x, track, flow) for track in found), **whole)
 
     def read_all(self, clips: Iterable[np.ndarray]) -> Iterator[Reading]:
         """The readings of many clips, one by one."""
@@ -142,7 +145,7 @@ class Rulers:
     def _seen(self, x: Tensor, track: Track, flow: Tensor) -> Seen:
         when = track.there.nonzero()[:, 0]
         when = when[torch.linspace(0, len(when) - 1, min(VIEWS, len(when))).round().long()]
-        kinds = self.shape(close(x[when], track.piece[when])).log_softmax(1).mean(0)
+        kinds = self.shape(close(x[when], track.piece[when])).log_softmax(1).mean(0) + track.kinds
         # The mirrored twin must be read as the twin: both are asked, and the answers joined.
         given = tracks.moments(track)[None], flow[None]
         here = self.motion(features(*given)).softmax(1)[0]

@@ -1,7 +1,7 @@
 """Where things are in a clip, how they move, and how the background does: plain geometry.
 
-A thing is what the eye sees in one colour: two alike are one entry with a count of two. Places
-are in halves of the picture's width from its middle, right and down.
+A thing is what the eye sees in one colour: those alike are one entry with their count. Places are
+in halves of the picture's width from its middle, right and down.
 
 Shapes: F frames, h w cells of the eye's maps (half its pixels).
 """
@@ -14,22 +14,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from worldreel.eval.eye import WIDTH, Sight
-from worldreel.eval.known import COLORS
+from worldreel.eval.eye import REACH, WIDTH, Sight
+from worldreel.eval.known import COLORS, KINDS
 
 LEAST = 9  # cells: what is smaller is no thing
 OFTEN = 0.2  # of the frames: what is seen in fewer is no thing
-SPECK = 0.25  # of a piece of any colour: what is less of it is no colour of its own
+SPECK = 0.3  # of a piece of any colour: what is less of it is no colour of its own
 PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
+_NEAR = 7  # cells: middles that are nearer are one
+_VOTES = 4  # cells that point to a middle, at least
 MOMENTS = 12  # at which a track is looked at
 BANDS = (-20, -14, -8, -2, 6, 20)  # rows of cells from the middle: sky, far, horizon, middle, near
 
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
-    """One thing, or two alike, frame by frame; where it is not seen it is where it last was."""
+    """One thing, or several alike, frame by frame; where it is not seen it is where it last was."""
 
-    color: str
+    color: str | None  # None in a picture without colours
+    kinds: Tensor  # kinds: how much the eye takes it for each, logarithms of shares
     count: int
     area: float  # cells, on average
     place: Tensor  # F 5: x, y, and the logarithms of its width, height and area
@@ -37,24 +40,32 @@ class Track:
     piece: Tensor  # F h w, bool: its largest piece
 
 
-def tracks(sight: Sight) -> list[Track]:
-    """The things of a clip, the largest first."""
+def tracks(sight: Sight, *, colored: bool = True) -> list[Track]:
+    """The things of a clip, the largest first: told apart by colour, or else by kind."""
     thing = sight.thing > 0  #  F h w
-    color = _settled(thing, sight.color.argmax(1))
+    if not thing.any():
+        return []
+    size = thing.shape[1:]
+    kinds = functional.interpolate(sight.kind, size, mode="bilinear").log_softmax(1)
+    names = COLORS if colored else KINDS
+    piece = _pieces(thing, sight.middle)
+    own = _settled(piece, (sight.color if colored else kinds).argmax(1), len(names))
     found = []
-    for index, name in enumerate(COLORS):
-        mask = thing & (color == index)
+    for index, name in enumerate(names):
+        mask = thing & (own == index)
         areas = mask.sum((1, 2))
         if (areas >= LEAST).float().mean() < OFTEN:
             continue
-        pieces, mask, largest = _pieces(mask)
+        pieces, mask, largest = _counted(mask, piece)
         areas = mask.sum((1, 2))
         there = areas >= LEAST
         if there.float().mean() < OFTEN:
             continue
+        inside = largest[:, None].float()
         found.append(
             Track(
-                color=name,
+                color=name if colored else None,
+                kinds=(kinds * inside).sum((0, 2, 3)) / inside.sum(),
                 count=int(pieces[there].float().median()),
                 area=float(areas.float().mean()),
                 place=_place(mask, there),
@@ -82,40 +93,55 @@ def _place(mask: Tensor, there: Tensor) -> Tensor:  # F h w, F -> F 5
     return place[torch.where(seen < 0, first, seen)]
 
 
-def _settled(thing: Tensor, color: Tensor) -> Tensor:  # F h w, twice -> F h w
-    """Colours, where a speck of another on a thing (a glint, a shaded edge) is the thing's own."""
-    label = _labels(thing).flatten(1).long()
-    votes = functional.one_hot(color, len(COLORS)).flatten(1, 2) * thing.flatten(1)[..., None]
-    found = torch.zeros(len(label), int(label.max()) + 1, len(COLORS))
-    found.scatter_add_(1, label[..., None].expand(-1, -1, len(COLORS)), votes.float())
-    share = found / found.sum(2, keepdim=True).clamp_min(1)  # of each piece, its colours
-    here = share.gather(1, label[..., None].expand(-1, -1, len(COLORS)))
-    own = here.gather(2, color.flatten(1)[..., None])[..., 0]
-    return torch.where(own < SPECK, here.argmax(2), color.flatten(1)).view_as(color)
+def _pieces(thing: Tensor, middle: Tensor) -> Tensor:  # F h w, F 2 h w -> F h w
+    """Which thing each cell is of, by the middle that it points to: 1, 2 and so on, 0 for none.
+
+    Where many cells point there is a thing, so two that overlap stay two, and a row of dominoes
+    one (a generalized Hough transform; Ballard, Pattern Recognition 13, 1981).
+    """
+    _, h, w = thing.shape
+    labels = torch.zeros(thing.shape, dtype=torch.long)
+    for f in thing.flatten(1).any(1).nonzero()[:, 0].tolist():
+        rows, columns = thing[f].nonzero(as_tuple=True)
+        x = (columns + middle[f, 0, rows, columns] * REACH).clamp(0, w - 1)
+        y = (rows + middle[f, 1, rows, columns] * REACH).clamp(0, h - 1)
+        votes = torch.zeros(h * w)
+        votes.index_add_(0, y.round().long() * w + x.round().long(), torch.ones_like(x))
+        heat = votes.view(1, 1, h, w)
+        for _ in range(2):
+            heat = functional.avg_pool2d(heat, 3, stride=1, padding=1) * 9 / 5
+        # Of two that are equal one is a peak.
+        heat = heat + 1e-4 * torch.rand(heat.shape, generator=torch.Generator().manual_seed(0))
+        top = functional.max_pool2d(heat, _NEAR, stride=1, padding=_NEAR // 2)
+        peaks = ((heat == top) & (heat >= _VOTES))[0, 0].nonzero()
+        if not len(peaks):
+            continue
+        far = (y[:, None] - peaks[:, 0]).square() + (x[:, None] - peaks[:, 1]).square()
+        labels[f, rows, columns] = 1 + far.argmin(1)
+    return labels
 
 
-def _labels(mask: Tensor) -> Tensor:  # F h w
-    """A number for each connected piece of a mask, 0 where it is not."""
-    f, h, w = mask.shape
-    label = torch.arange(1, h * w + 1, dtype=torch.float32).view(1, h, w) * mask
-    while True:
-        spread = functional.max_pool2d(label[:, None], 3, stride=1, padding=1)[:, 0] * mask
-        if torch.equal(spread, label):
-            return label
-        label = spread
+def _settled(piece: Tensor, names: Tensor, count: int) -> Tensor:  # F h w, twice -> F h w
+    """Names of cells, where a speck of another on a thing (a glint, a face) is the thing's own."""
+    label = piece.flatten(1)
+    votes = functional.one_hot(names, count).flatten(1, 2) * (label > 0)[..., None]
+    found = torch.zeros(len(label), int(label.max()) + 1, count)
+    found.scatter_add_(1, label[..., None].expand(-1, -1, count), votes.float())
+    share = found / found.sum(2, keepdim=True).clamp_min(1)  # of each piece, its names
+    here = share.gather(1, label[..., None].expand(-1, -1, count))
+    own = here.gather(2, names.flatten(1)[..., None])[..., 0]
+    return torch.where(own < SPECK, here.argmax(2), names.flatten(1)).view_as(names)
 
 
-def _pieces(mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:  # F h w -> F, F h w, F h w
-    """How many pieces a mask has in each frame, the mask without its crumbs, and the largest."""
-    f, h, w = mask.shape
-    label = _labels(mask)
-    sizes = torch.zeros(f, h * w + 1)
-    sizes.scatter_add_(1, label.flatten(1).long(), mask.flatten(1).float())
-    sizes[:, 0] = 0
+def _counted(mask: Tensor, piece: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How many things a mask (F h w) has in each frame (F), the mask without its crumbs, and the
+    largest of them."""
+    label = (piece * mask).flatten(1)
+    sizes = torch.zeros(len(mask), int(piece.max()) + 1)
+    sizes.scatter_add_(1, label, (label > 0).float())
     whole = sizes >= (PIECE * sizes.amax(1, keepdim=True)).clamp_min(LEAST / 2)
-    place = label.flatten(1).long()
-    largest = (place == sizes.argmax(1, keepdim=True)).view(f, h, w) & mask
-    return whole.sum(1), whole.gather(1, place).view(f, h, w) & mask, largest
+    largest = (label == sizes.argmax(1, keepdim=True)).view_as(mask) & mask
+    return whole.sum(1), whole.gather(1, label).view_as(mask) & mask, largest
 
 
 def moments(track: Track) -> Tensor:  # MOMENTS 5
