@@ -12,6 +12,9 @@ from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+World = Annotated[
+    str, typer.Option(help="Words that scenes keep to: small, plain (clear weather), whole.")
+]
 
 
 @app.callback()
@@ -25,6 +28,7 @@ def words(
     count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
     out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
     first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    world: World = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -32,12 +36,98 @@ def words(
 
     Seeds 0 to n-1 are the reported ones; choose weights and settings on others (100000).
     """
-    if count < 1 or first_seed < 0:
-        raise RequestError("--count must be at least 1, and --first-seed at least 0")
+    _check(count, first_seed)
     folder = Path(out or f"cards/{Path(model).name}")
     with progress(quiet=quiet) as told:
         answer = _card().words(
-            model=model, count=count, first_seed=first_seed, out=folder, progress=told
+            model=model, count=count, first_seed=first_seed, world=world, out=folder, progress=told
+        )
+    _tell(answer, as_json)
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
+    videos: Annotated[
+        str | None, typer.Option(help="A folder of videos of any system, to be judged instead.")
+    ] = None,
+    prompts: Annotated[
+        str | None, typer.Option(help="Their prompts: JSON, or a line for each video.")
+    ] = None,
+    lines: Annotated[
+        str | None, typer.Option(help="Keys of the lines to judge, with commas between.")
+    ] = None,
+    count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
+    out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    world: World = "plain",
+    chinese: Annotated[int, typer.Option(help="Scenes that are made in Chinese, too.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """The report card of a model, or of a folder of videos: JSON, Markdown and a page."""
+    _check(count, first_seed)
+    name = Path(videos).resolve().name if videos else Path(model).name
+    with progress(quiet=quiet) as told:
+        answer = _card().card(
+            model=model,
+            videos_of=videos,
+            prompts=prompts,
+            lines=[line.strip() for line in lines.split(",")] if lines else None,
+            count=count,
+            first_seed=first_seed,
+            world=world,
+            chinese=chinese,
+            out=Path(out or f"cards/{name}"),
+            progress=told,
+        )
+    _tell(answer, as_json)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A card's JSON.")],
+    second: Annotated[str, typer.Argument(help="Another's.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Two cards side by side, with how sure each difference is."""
+    room = import_module("worldreel.eval.compare")
+    found = room.compare(first, second)
+    print(json.dumps(found, ensure_ascii=False) if as_json else room.markdown(found), end="")
+    if as_json:
+        print()
+
+
+export = typer.Typer(no_args_is_help=True, help="Videos for other tools to score.")
+app.add_typer(export, name="export")
+
+
+@export.callback()
+def exported() -> None:
+    """Videos for other tools to score."""
+
+
+@export.command()
+def vbench(
+    prompts: Annotated[str, typer.Option(help="A prompt on each line, as VBench lists them.")],
+    out: Annotated[str, typer.Option(help="A folder for PROMPT-INDEX.mp4.")],
+    model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
+    samples: Annotated[int, typer.Option(help="Videos of each prompt.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Of each video.")] = 2.0,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Videos under the names that VBench's own tool reads; goes on where it was stopped."""
+    with progress(quiet=quiet) as told:
+        answer = import_module("worldreel.eval.vbench").export(
+            model,
+            prompts,
+            out,
+            samples=samples,
+            seconds=seconds,
+            first_seed=first_seed,
+            progress=told,
         )
     _tell(answer, as_json)
 
@@ -45,6 +135,11 @@ def words(
 @app.command()
 def calibrate(
     count: Annotated[int, typer.Option(help="How many real renders.")] = 300,
+    world: World = "plain",
+    renders: Annotated[
+        str, typer.Option(help="A folder where they are kept once they are drawn.")
+    ] = "runs/calibration",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes that draw.")] = 1,
     write: Annotated[
         bool, typer.Option("--write", help="Keep the answer beside the rulers' weights.")
     ] = False,
@@ -55,7 +150,9 @@ def calibrate(
     if count < 2:
         raise RequestError("--count must be at least 2")
     with progress(quiet=quiet) as told:
-        answer = _card().calibrate(count=count, write=write, progress=told)
+        answer = _card().calibrate(
+            count=count, world=world, folder=Path(renders), jobs=jobs, write=write, progress=told
+        )
     _tell(answer, as_json)
 
 
@@ -75,6 +172,11 @@ def canary(
         )
         print(f"error: {answer['model']} shows {missed}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _check(count: int, first_seed: int) -> None:
+    if count < 1 or first_seed < 0:
+        raise RequestError("--count must be at least 1, and --first-seed at least 0")
 
 
 def _card() -> Any:

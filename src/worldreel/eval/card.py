@@ -1,14 +1,15 @@
 """The card of a model: figures with intervals, beside what the rulers and the compressor allow.
 
-`words` judges what a prompt states, `calibrate` the rulers themselves. A card is written as JSON
-(with every clip's prompt, wanted and read answers), as Markdown, and as a sheet of pictures.
+`card` judges a model, or a folder of videos of any other system, on every line; `words` a model on
+what a prompt states, in two languages; `calibrate` the rulers themselves. A card is written as JSON
+(with every clip's prompt, wanted and read answers), as Markdown and with pictures.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,14 @@ from einops import rearrange
 from worldreel import canvas, prompt
 from worldreel.engine import Engine, load
 from worldreel.errors import RequestError
-from worldreel.eval import calibration, metrics, probes, report
-from worldreel.eval.cases import FRAMES, SIZE, Case, Progress, cases, renders
-from worldreel.eval.metrics import LINES
-from worldreel.eval.probes import Reading
+from worldreel.eval import calibration, judging, metrics, page, probes, report, videos
+from worldreel.eval.cases import FRAMES, SIZE, WORLD, Case, Progress, cases, renders
+from worldreel.eval.judging import Read
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
+from worldreel.world.facts import Fact
 
-BOTH = 100  # scenes that are made in both languages
+BOTH = 100  # scenes that `words` makes in both languages
 COMPARED = ("colour", "kind", "side", "setting")
 SHOWN = 24  # clips on the sheet: the first
 BATCH = 10
@@ -40,12 +41,41 @@ def _silent(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """A case with what was read in its clips."""
+    """What was asked of a clip, and what was read in it (None: it could not be read)."""
 
-    case: Case
-    reading: Reading
-    ceiling: Reading  # in the compressor's reconstruction of the real render
-    chinese: Reading | None  # in the clip of the Chinese prompt
+    facts: tuple[Fact, ...]
+    split: str | None
+    about: dict[str, Any]  # the clip as the card names it
+    seen: Read | None
+    ceiling: Read | None = None  # in the compressor's reconstruction of the real render
+    chinese: Read | None = None  # in the clip of the Chinese prompt
+
+
+@dataclass(kw_only=True)
+class Spent:
+    """Seconds, by what they were spent on."""
+
+    began: float = field(default_factory=time.monotonic)
+    on: dict[str, float] = field(default_factory=dict)
+
+    def each(self, name: str, values: Iterable[Any]) -> Iterator[Any]:
+        """The values, with the time that it takes to make them booked on a name."""
+        source = iter(values)
+        while True:
+            began = time.monotonic()
+            value = next(source, None)
+            self.on[name] = self.on.get(name, 0.0) + time.monotonic() - began
+            if value is None:
+                return
+            yield value
+
+    def to_json(self) -> dict[str, Any]:
+        whole = time.monotonic() - self.began
+        return {
+            "seconds": round(whole, 1),
+            "spent": {name: round(seconds, 1) for name, seconds in self.on.items()},
+            "threads": torch.get_num_threads(),
+        }
 
 
 def words(
@@ -54,44 +84,119 @@ def words(
     count: int = 300,
     out: str | Path,
     first_seed: int = 0,
+    world: str = WORLD,
     progress: Progress = _silent,
 ) -> dict[str, Any]:
-    """Judge a model on `count` scenes and write its card into `out`; returns it without clips.
+    """Judge a model's hearing on `count` scenes and write its card into `out`; returns it without
+    clips.
 
     Seeds 0 to n-1 are the reported ones, run once per committed version. Weights and settings are
     chosen with first_seed=100000.
     """
-    if count < 1 or first_seed < 0:
-        raise RequestError("count must be at least 1, and first_seed at least 0")
+    asked = _Asked(count=count, first_seed=first_seed, world=world, lines=tuple(metrics.LINES))
     folder = report.folder(out)
-    rulers, known = probes.load(), calibration.packaged()
-    engine = model if isinstance(model, Engine) else load(model)
-    began = time.monotonic()
-    made = cases(count, first_seed, progress)
-    both = made[:BOTH]
     shown: list[tuple[np.ndarray, str]] = []
-    english: list[Reading] = []
-    for one, frames in zip(made, clips(engine, made, "en", progress), strict=True):
-        english.append(rulers.read(frames))
-        if len(shown) < SHOWN:
-            shown.append((frames, one.prompts["en"].text))
-    chinese = [rulers.read(frames) for frames in clips(engine, both, "zh", progress)]
-    judged = [
-        Judged(
-            case=one,
-            reading=english[i],
-            ceiling=rulers.read(reconstructed(engine, frames)),
-            chinese=chinese[i] if i < len(chinese) else None,
+    judged, about = _of_model(model, asked, BOTH, progress, shown=shown)
+    card = about | _figures(judged, asked)
+    report.write(folder, "words", card, [_record(one, asked.lines) for one in judged])
+    report.sheet(folder / "words.png", shown)
+    return card | {"files": [str(folder / f"words.{end}") for end in ("json", "md", "png")]}
+
+
+def card(
+    *,
+    model: str | Path | Engine = "marble",
+    videos_of: str | Path | None = None,
+    prompts: str | Path | None = None,
+    lines: Sequence[str] | None = None,
+    count: int = 300,
+    out: str | Path,
+    first_seed: int = 0,
+    world: str = WORLD,
+    chinese: int = 0,
+    progress: Progress = _silent,
+) -> dict[str, Any]:
+    """Judge a model, or the videos of a folder, and write the card into `out`.
+
+    videos_of: a folder of videos; prompts: a file with a prompt for each (`videos.paired`). lines:
+    keys of `judging.questions`, all of them for None. chinese: scenes that are made in Chinese too.
+    """
+    if (videos_of is None) != (prompts is None):
+        raise RequestError("a folder of videos is judged by its prompts: give both or none")
+    asked = _Asked(
+        count=count, first_seed=first_seed, world=world, lines=tuple(judging.chosen(lines))
+    )
+    folder = report.folder(out)
+    album = page.Album()
+    if videos_of is not None and prompts is not None:
+        judged, about = _of_videos(Path(videos_of), Path(prompts), asked, progress, album)
+    else:
+        judged, about = _of_model(model, asked, chinese, progress, album=album)
+    made = about | _figures(judged, asked)
+    report.write(folder, "card", made, [_record(one, asked.lines) for one in judged])
+    page.write(folder / "card.html", made, album)
+    return made | {"files": [str(folder / f"card.{end}") for end in ("json", "md", "html")]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Which scenes and lines a card is of."""
+
+    count: int
+    first_seed: int
+    world: str
+    lines: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.count < 1 or self.first_seed < 0:
+            raise RequestError("count must be at least 1, and first_seed at least 0")
+
+
+# A model.
+
+
+def _of_model(
+    model: str | Path | Engine,
+    asked: _Asked,
+    both: int,
+    told: Progress,
+    *,
+    album: page.Album | None = None,
+    shown: list[tuple[np.ndarray, str]] | None = None,
+) -> tuple[list[Judged], dict[str, Any]]:
+    rulers, spent = probes.load(), Spent()
+    engine = model if isinstance(model, Engine) else load(model)
+    made = cases(asked.count, asked.first_seed, told, asked.world)
+    read = {"en": [], "zh": []}
+    for language, some in (("en", made), ("zh", made[:both])):
+        drawn = spent.each("making", clips(engine, some, language, told) if some else ())
+        for one, frames in zip(some, drawn, strict=True):
+            read[language].append(judging.read(rulers, frames, asked.lines))
+            if language == "en" and album is not None:
+                right = judging.judge(one.prompts["en"].facts, read["en"][-1], asked.lines)
+                album.add(frames, one.prompts["en"].text, right)
+            if language == "en" and shown is not None and len(shown) < SHOWN:
+                shown.append((frames, one.prompts["en"].text))
+    judged = []
+    drawn = spent.each("renders", renders([one.take for one in made], told))
+    for i, (one, frames) in enumerate(zip(made, drawn, strict=True)):
+        again = reconstructed(engine, frames)
+        judged.append(
+            Judged(
+                facts=one.prompts["en"].facts,
+                split=one.split,
+                about=_about(one, with_chinese=i < both),
+                seen=read["en"][i],
+                ceiling=judging.read(rulers, again, asked.lines),
+                chinese=read["zh"][i] if i < both else None,
+            )
         )
-        for i, (one, frames) in enumerate(
-            zip(made, renders([one.take for one in made], progress), strict=True)
-        )
-    ]
     settings = engine.settings
-    card = {
+    return judged, {
         "model": settings.name,
-        "count": count,
-        "first_seed": first_seed,
+        "count": asked.count,
+        "first_seed": asked.first_seed,
+        "world": asked.world,
         "size": list(SIZE),
         "frames": FRAMES,
         "steps": settings.steps,
@@ -99,14 +204,9 @@ def words(
         "flow_shift": settings.flow_shift,
         "sampler": settings.sampler,
         "dtype": str(engine.dit.dtype).removeprefix("torch."),
-        "seconds": round(time.monotonic() - began, 1),
-        "lines": figures(judged, known),
-        "languages": languages(judged),
-        "confusion": confusions(judged),
+        "device": str(engine.device),
+        **spent.to_json(),
     }
-    report.write(folder, "words", card, [_record(one) for one in judged])
-    report.sheet(folder / "words.png", shown)
-    return card | {"files": [str(folder / f"words.{end}") for end in ("json", "md", "png")]}
 
 
 def clips(
@@ -134,29 +234,89 @@ def reconstructed(engine: Engine, frames: np.ndarray) -> np.ndarray:  # F H W 3 
     return engine.decode(engine.compressor.encode(rearrange(video, "f h w c -> 1 c f h w")))[0]
 
 
-def figures(judged: Sequence[Judged], known: dict[str, Any]) -> dict[str, Any]:
+def _about(one: Case, *, with_chinese: bool) -> dict[str, Any]:
+    texts = {"prompt": one.prompts["en"].text}
+    if with_chinese:
+        texts["chinese prompt"] = one.prompts["zh"].text
+    return {"seed": one.seed, "split": one.split, "noise": one.number, **texts}
+
+
+# A folder of videos.
+
+
+def _of_videos(
+    folder: Path, prompts: Path, asked: _Asked, told: Progress, album: page.Album
+) -> tuple[list[Judged], dict[str, Any]]:
+    rulers, spent = probes.load(), Spent()
+    pairs = videos.paired(folder, prompts)
+    judged, failed = [], []
+    told("videos", 0, len(pairs))
+    for clip, opened in zip(pairs, spent.each("reading", map(videos.opened, pairs)), strict=True):
+        about = {"file": clip.name, "split": clip.split, "prompt": clip.text}
+        about |= {"not understood": list(clip.unknown)} if clip.unknown else {}
+        seen = None
+        if isinstance(opened, str):
+            failed.append({"file": clip.name, "why": opened})
+        else:
+            seen = judging.read(rulers, opened.frames, asked.lines, fps=opened.fps)
+            album.add(opened.frames, clip.text, judging.judge(clip.facts, seen, asked.lines))
+        judged.append(Judged(facts=clip.facts, split=clip.split, about=about, seen=seen))
+        told("videos", len(judged), len(pairs))
+    if len(failed) == len(judged):
+        why = failed[0]
+        raise RequestError(f"no video of {folder} can be read: {why['file']}: {why['why']}")
+    return judged, {
+        "model": folder.resolve().name,
+        "videos": str(folder),
+        "prompts": str(prompts),
+        "read by": "worldreel.world.parse",
+        "count": len(judged),
+        "world": asked.world,
+        "failed": failed,
+        **spent.to_json(),
+    }
+
+
+# Figures.
+
+
+def _figures(judged: Sequence[Judged], asked: _Asked) -> dict[str, Any]:
+    known = calibration.packaged(asked.world)
+    return {
+        "lines": figures(judged, known, asked.lines),
+        "languages": languages(judged),
+        "confusion": confusions(judged, asked.lines),
+    }
+
+
+def figures(
+    judged: Sequence[Judged], known: dict[str, Any], lines: Sequence[str]
+) -> dict[str, Any]:
     """For each line the shares of all, of seen and of held-out pairs, and what they stand beside:
     the ruler on real renders, the ceiling, and the floor (judged by other scenes' prompts)."""
     parts = {
-        "seen": [one for one in judged if one.case.split is None],
-        "held out": [one for one in judged if one.case.split is not None],
+        "seen": [one for one in judged if one.split is None],
+        "held out": [one for one in judged if one.split is not None],
     }
     scored = {
-        name: metrics.tally(metrics.judge(one.case.asked, one.reading) for one in part)
+        name: metrics.tally(judging.judge(one.facts, one.seen, lines) for one in part)
         for name, part in {"all": judged, **parts}.items()
     }
-    scored["ceiling"] = metrics.tally(metrics.judge(o.case.asked, o.ceiling) for o in judged)
+    scored["ceiling"] = metrics.tally(
+        judging.judge(one.facts, one.ceiling, lines) for one in judged if one.ceiling is not None
+    )
     scored["floor"] = metrics.tally(
-        metrics.judge(other.case.asked, one.reading)
+        judging.judge(other.facts, one.seen, lines)
         for part in parts.values()
         for one, other in zip(part, metrics.shifted(part), strict=True)
         if other is not one
     )
+    asks = judging.questions()
     return {
-        line: {"what": what}
+        line: {"what": asks[line]}
         | {name: score.get(line) for name, score in scored.items()}
         | {"ruler": known["lines"].get(line)}
-        for line, what in LINES.items()
+        for line in lines
         if line in scored["all"]
     }
 
@@ -164,7 +324,7 @@ def figures(judged: Sequence[Judged], known: dict[str, Any]) -> dict[str, Any]:
 def languages(judged: Sequence[Judged]) -> dict[str, Any]:
     """How often a scene asked for in English and in Chinese gives clips that read differently."""
     pairs = [
-        (metrics.answers(one.case.asked, one.reading), metrics.answers(one.case.asked, one.chinese))
+        [judging.answers(one.facts, seen, COMPARED) for seen in (one.seen, one.chinese)]
         for one in judged
         if one.chinese is not None
     ]
@@ -177,33 +337,27 @@ def languages(judged: Sequence[Judged]) -> dict[str, Any]:
     return found
 
 
-def confusions(judged: Sequence[Judged]) -> dict[str, Any]:
+def confusions(judged: Sequence[Judged], lines: Sequence[str]) -> dict[str, Any]:
     """What was read for each answer that was wanted."""
-    table = {}
-    for line in LINES:
-        pairs = [
-            (right[line], metrics.answers(one.case.asked, one.reading)[line])
-            for one in judged
-            if line in (right := metrics.wanted(one.case.asked))
-        ]
-        if pairs:
-            table[line] = metrics.confusion(pairs)
-    return table
-
-
-def _record(one: Judged) -> dict[str, Any]:
-    asked = one.case.asked
-    record = {
-        "seed": one.case.seed,
-        "split": one.case.split,
-        "noise": one.case.number,
-        "prompt": one.case.prompts["en"].text,
-        "wanted": metrics.wanted(asked),
-        "read": metrics.answers(asked, one.reading),
-        "ceiling": metrics.answers(asked, one.ceiling),
-        "reading": one.reading.to_json(),
+    answers = [
+        (judging.wanted(one.facts, lines), judging.answers(one.facts, one.seen, lines))
+        for one in judged
+    ]
+    table = {
+        line: metrics.confusion((right[line], got[line]) for right, got in answers if line in right)
+        for line in lines
     }
-    if one.chinese is not None:
-        record["chinese prompt"] = one.case.prompts["zh"].text
-        record["chinese"] = metrics.answers(asked, one.chinese)
+    return {line: rows for line, rows in table.items() if rows}
+
+
+def _record(one: Judged, lines: Sequence[str]) -> dict[str, Any]:
+    record = one.about | {
+        "wanted": judging.wanted(one.facts, lines),
+        "read": judging.answers(one.facts, one.seen, lines),
+    }
+    for name, seen in (("ceiling", one.ceiling), ("chinese", one.chinese)):
+        if seen is not None:
+            record[name] = judging.answers(one.facts, seen, lines)
+    if one.seen is not None:
+        record["reading"] = one.seen.reading.to_json()
     return record

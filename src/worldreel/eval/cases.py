@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from worldreel.eval.known import CORE
-from worldreel.eval.metrics import Asked, asked
+from worldreel.errors import RequestError
+from worldreel.eval.known import STYLES, WEATHERS, WORLDS
 from worldreel.world.act import stage_scene
 from worldreel.world.describe import Caption, captions, facts
 from worldreel.world.render import render
@@ -19,8 +19,10 @@ Progress = Callable[[str, int, int], None]  # stage, done, total
 SIZE = (144, 80)
 SECONDS = 2.0
 FRAMES = 24
-STATED = ("setting", "kind", "color", "direction", "side")
+STATED = ("setting", "kind", "color", "direction", "side", "weather", "style")
+WORLD = "plain"  # of WORLDS, where nothing else is asked for
 _TRIES = 4000  # captions that are thrown away at most until one fits
+_PLAIN = (WEATHERS[0], STYLES[0])  # what goes without saying
 _TOGETHER = 8  # clips that are drawn in one call
 
 
@@ -33,12 +35,11 @@ class Case:
     split: str | None
     take: Take
     prompts: dict[str, Caption]  # "en", "zh": the same facts
-    asked: Asked  # what the English prompt states
 
 
-def case(number: int, seed: int, split: str | None) -> Case:
+def case(number: int, seed: int, split: str | None, world: str = WORLD) -> Case:
     """The case of a seed, always the same: its scene, and one sentence in each language."""
-    take = stage_scene(seed, split=split, seconds=SECONDS, size=SIZE, within=CORE)
+    take = stage_scene(seed, split=split, seconds=SECONDS, size=SIZE, within=WORLDS[world])
     rng = np.random.default_rng([seed, 0 if split is None else 1, 20])
     english = _sentence(take, rng, "en", None)
     chinese = _sentence(take, rng, "zh", english)
@@ -48,15 +49,16 @@ def case(number: int, seed: int, split: str | None) -> Case:
         split=split,
         take=take,
         prompts={"en": english, "zh": chinese},
-        asked=asked(english.facts),
     )
 
 
 def _sentence(take: Take, rng: np.random.Generator, language: str, like: Caption | None) -> Caption:
-    """One sentence that states kind and colour, setting, and motion to a side or place; with
-    `like`, one that states just what that says."""
+    """One sentence that states kind and colour, setting, and motion to a side or (of two) place,
+    and what weather or style is not plain; with `like`, one that states just what that says."""
     stop = {"en": ".", "zh": "。"}[language]
-    must = {fact for fact in facts(take) if fact.name in STATED}
+    must = {fact for fact in facts(take) if fact.name in STATED and fact.value not in _PLAIN}
+    if len(take.scene.things) > 2:  # no sentence says where all of them stand
+        must = {fact for fact in must if fact.name != "side"}
     best = None
     for _ in range(_TRIES // 8):
         for said in captions(take, rng, count=8, language=language):
@@ -70,15 +72,20 @@ def _sentence(take: Take, rng: np.random.Generator, language: str, like: Caption
     return best
 
 
-def cases(count: int, first_seed: int, told: Progress) -> list[Case]:
-    """`count` cases: half of ordinary unseen seeds, then half of held-out pairs."""
+def cases(count: int, first_seed: int, told: Progress, world: str = WORLD) -> list[Case]:
+    """`count` cases: half of ordinary unseen seeds, then half of held-out pairs.
+
+    world: one of WORLDS, whose words they keep to.
+    """
+    if world not in WORLDS:
+        raise RequestError(f"unknown world {world!r}: one of {', '.join(WORLDS)}")
     half = (count + 1) // 2
     plan: list[tuple[int, str | None]] = [(first_seed + i, None) for i in range(half)]
     plan += [(first_seed + i, "held_out") for i in range(count - half)]
     made = []
     told("scenes", 0, count)
     for number, (seed, split) in enumerate(plan):
-        made.append(case(first_seed + number, seed, split))
+        made.append(case(first_seed + number, seed, split, world))
         told("scenes", len(made), count)
     return made
 

@@ -40,7 +40,7 @@ MOST = 4  # things of a scene
 RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
 SEEN = 6  # frames of a clip in which its things are looked for
-PIXELS = 48 * 144 * 80  # of a batch, at the eye's width
+PIXELS = 32 * 144 * 80  # of a batch, at the eye's width
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -228,13 +228,14 @@ def share(right: int, count: int) -> dict[str, Any]:
 
 
 def tally(judged: Iterable[Mapping[str, bool]]) -> dict[str, dict[str, Any]]:
-    """The share of right answers on each line, in the order of LINES."""
+    """The share of right answers on each line; the lines of words first, in their order."""
     right, count = Counter(), Counter()
     for one in judged:
         for line, good in one.items():
             count[line] += 1
             right[line] += bool(good)
-    return {line: share(right[line], count[line]) for line in LINES if count[line]}
+    lines = [*LINES, *(line for line in count if line not in LINES)]
+    return {line: share(right[line], count[line]) for line in lines if count[line]}
 
 
 def confusion(pairs: Iterable[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -126,10 +126,13 @@ class Rulers:
         parts = [self.eye(part) for part in x.split(_TOGETHER)]
         return x, Sight(*(torch.cat(maps) for maps in zip(*parts, strict=True)))
 
-    @torch.inference_mode()
     def read(self, frames: np.ndarray) -> Reading:
         """What F H W 3 uint8 frames show; a ValueError when they are none."""
-        x, sight = self.look(frames)
+        return self.tell(*self.look(frames))
+
+    @torch.inference_mode()
+    def tell(self, x: Tensor, sight: Sight) -> Reading:
+        """What a clip shows, by what the eye has seen in it (`look`)."""
         whole = {name: _named(getattr(sight, name), v) for name, v in OF_A_FRAME.items()}
         # What is like nothing that is known holds nothing: noise has pieces of every colour.
         if whole["setting"] is None and whole["style"] is None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from worldreel.output import explained, whole_file
 
 FRAMES_SHOWN = 4
-_COLUMNS = ("all", "seen", "held out", "ruler", "ceiling", "floor")
+COLUMNS = ("all", "seen", "held out", "ruler", "ceiling", "floor")
 
 
 def folder(path: str | os.PathLike[str]) -> Path:
@@ -57,30 +57,54 @@ def _laid_out(data: Any, depth: int) -> str:
     return "{\n" + ",\n".join(body) + "\n" + " " * depth + "}"
 
 
-def markdown(card: Mapping[str, Any]) -> str:
-    """The card as a page: shares in percent, with Wilson's 95 % intervals."""
-    width, height = card["size"]
-    last = card["first_seed"] + card["count"] - 1
-    lines = [
-        f"# What {card['model']} makes of a prompt",
-        "",
-        f"{card['count']} clips of {card['frames']} frames at {width}x{height}, noise seeds "
-        f"{card['first_seed']} to {last}: half of unseen seeds of the ordinary mix (seen pairs), "
-        f"half of held-out pairs. {card['steps']} steps of {card['sampler']}, guidance "
-        f"{card['guidance_scale']:g}, shift {card['flow_shift']:g}, {card['dtype']}; "
-        f"{card['seconds']:.0f} s in all.",
-        "",
+def title(card: Mapping[str, Any]) -> str:
+    return f"What {card['model']} makes of a prompt"
+
+
+def notes(card: Mapping[str, Any]) -> list[str]:
+    """What a reader has to know of a card's figures."""
+    time = f"{card['seconds']:.0f} s in all"
+    if "videos" in card:
+        made = f"{card['count']} videos of {card['videos']}; what their prompts state was read by "
+        made += f"{card['read by']}; {time}."
+    else:
+        width, height = card["size"]
+        last = card["first_seed"] + card["count"] - 1
+        made = (
+            f"{card['count']} clips of {card['frames']} frames at {width}x{height}, noise seeds "
+            f"{card['first_seed']} to {last}, of the {card['world']} world: half of unseen seeds "
+            f"of the ordinary mix (seen pairs), half of held-out pairs. {card['steps']} steps of "
+            f"{card['sampler']}, guidance {card['guidance_scale']:g}, shift "
+            f"{card['flow_shift']:g}, {card['dtype']} on {card['device']}, {card['threads']} "
+            f"threads; {time}."
+        )
+    said = [
+        made,
         "Percent right, with Wilson's 95 % interval and the number of clips that state it. Ruler: "
         "the same ruler on real renders. Ceiling: on the compressor's reconstructions of real "
         "renders of these scenes. Floor: these clips, judged by other scenes' prompts.",
-        "",
-        "| line | " + " | ".join(_COLUMNS) + " |",
-        "|---|" + "---|" * len(_COLUMNS),
     ]
-    for line, row in card["lines"].items():
-        name = row["what"] + ("" if (row["ruler"] or {}).get("used") else " (no claim)")
-        short = [_cell(row[column], brief=column in _COLUMNS[3:]) for column in _COLUMNS]
-        lines.append(f"| {name if line else ''} | " + " | ".join(short) + " |")
+    failed = card.get("failed") or ()
+    if failed:
+        names = ", ".join(f"{one['file']} ({one['why']})" for one in failed)
+        said.append(f"{len(failed)} could not be read and count as wrong: {names}.")
+    return said
+
+
+def named(row: Mapping[str, Any]) -> str:
+    """A line's name, with what its ruler allows."""
+    return row["what"] + ("" if (row["ruler"] or {}).get("used") else " (no claim)")
+
+
+def markdown(card: Mapping[str, Any]) -> str:
+    """The card as a page: shares in percent, with Wilson's 95 % intervals."""
+    lines = [f"# {title(card)}", ""]
+    for text in notes(card):
+        lines += [text, ""]
+    lines += ["| line | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
+    for row in card["lines"].values():
+        short = [_cell(row[column], brief=column in COLUMNS[3:]) for column in COLUMNS]
+        lines.append(f"| {named(row)} | " + " | ".join(short) + " |")
     lines += [
         "",
         "A line marked (no claim) has a ruler that is right on less than 95 % of real renders, or "
