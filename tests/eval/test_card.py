@@ -8,37 +8,19 @@ import pytest
 import torch
 
 from worldreel.cli import main
-from worldreel.engine import Engine, Settings
-from worldreel.errors import MediaError
+from worldreel.engine import Engine
+from worldreel.errors import MediaError, RequestError
 from worldreel.eval import calibration, canary, card, cases, metrics
 from worldreel.eval.known import CORE
-from worldreel.models.compressor import Compressor
-from worldreel.models.dit import DiT
-from worldreel.models.presets import TINY_COMPRESSOR, TINY_DIT, TINY_TEXT
-from worldreel.models.text import Lexicon, TextEncoder
 from worldreel.world.act import act
-from worldreel.world.describe import LABELS
 from worldreel.world.scene import Camera, Scene, Thing
-
-SLOTTED = dataclasses.replace(TINY_TEXT, slots=len(LABELS))
 
 
 def quiet(stage, done, total):
     pass
 
 
-def tiny(kind=Engine):
-    torch.manual_seed(0)
-    return kind(
-        settings=Settings(name="tiny", steps=2),
-        text=TextEncoder(SLOTTED, Lexicon(["ball", "red", "红色"]), dict(LABELS)),
-        dit=DiT(TINY_DIT).eval(),
-        compressor=Compressor(TINY_COMPRESSOR).eval(),
-        device=torch.device("cpu"),
-    )
-
-
-def test_a_card_is_written_whole(tmp_path):
+def test_a_card_is_written_whole(tiny, tmp_path):
     told = []
     answer = card.words(
         model=tiny(),
@@ -65,7 +47,7 @@ def test_a_card_is_written_whole(tmp_path):
     assert {stage for stage, _, _ in told} == {"scenes", "clips en", "clips zh", "renders"}
 
 
-def test_a_bad_folder_is_said_before_any_work(tmp_path):
+def test_a_bad_folder_is_said_before_any_work(tiny, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(MediaError, match="file"):
         card.words(model=tiny(), count=1, out=tmp_path / "file")
@@ -73,9 +55,16 @@ def test_a_bad_folder_is_said_before_any_work(tmp_path):
         card.words(model=tiny(), count=0, out=tmp_path)
 
 
+def test_cases_keep_to_their_world():
+    small = cases.case(7, 100_007, None, "small").take.scene
+    assert {small.setting, *(thing.kind for thing in small.things)} <= CORE
+    with pytest.raises(RequestError, match="'large'"):
+        cases.cases(1, 0, quiet, "large")
+
+
 def test_cases_are_always_the_same():
     here, there = (cases.case(7, 100_007, "held_out") for _ in range(2))
-    assert here.prompts == there.prompts and here.asked == there.asked
+    assert here.prompts == there.prompts
     english, chinese = here.prompts["en"], here.prompts["zh"]
     assert set(english.facts) == set(chinese.facts) and english.text.endswith(".")
 
@@ -133,7 +122,7 @@ def _shown(what):
     return frames
 
 
-def test_the_canary_sings_for_real_renders_and_stops_for_others():
+def test_the_canary_sings_for_real_renders_and_stops_for_others(tiny):
     good = canary.canary(tiny(Perfect))
     assert good["sings"] and good["right"] >= good["facts"] - 2, good["clips"]
     deaf = tiny(Perfect)
@@ -141,7 +130,7 @@ def test_the_canary_sings_for_real_renders_and_stops_for_others():
     assert not canary.canary(deaf)["sings"]
 
 
-def test_the_canary_stops_for_noise(monkeypatch, capsys):
+def test_the_canary_stops_for_noise(tiny, monkeypatch, capsys):
     broken = tiny()
     assert not canary.canary(broken)["sings"]
     monkeypatch.setattr("worldreel.eval.canary.load", lambda model: broken)

@@ -1,10 +1,13 @@
 """What the rulers are taught with: the same for the same seed, and labelled as it is shown."""
 
+import dataclasses
+
 import numpy as np
 import torch
 
-from worldreel.eval import lessons, probes
-from worldreel.eval.known import COLORS, CORE, KINDS
+from worldreel.eval import lessons, tracks
+from worldreel.eval.eye import REACH
+from worldreel.eval.known import COLORS, CORE, KINDS, SETTINGS, STYLES
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
 
@@ -19,19 +22,58 @@ def shown():
 def test_a_batch_follows_from_its_seed():
     source = shown()
     one, two = (lessons.batch([source], [1], np.random.default_rng(3)) for _ in range(2))
-    assert torch.equal(one.x, two.x) and torch.equal(one.color, two.color)
-    assert one.x.shape[1:] == (3, 80, 144) and one.color.shape[1:] == (40, 72)
-    empty = one.setting == 0
-    assert empty.any() and not (one.color[empty] >= 0).any() and not one.light[empty].any()
-    told = {list(COLORS).index(thing.color) for thing in source.scenes[0].things}
-    assert set(one.color[~empty].unique().tolist()) == {-1, *told}
+    assert torch.equal(one.x, two.x) and torch.equal(one.owner, two.owner)
+    assert one.x.shape[1:] == (3, 80, 144) and one.owner.shape[1:] == (40, 72)
+    empty = one.frame[:, 0] == 0
+    assert empty.any() and not one.owner[empty].any() and not one.frame[empty].any()
+    (scene,) = source.scenes
+    colored = one.frame[:, 3] != 1 + STYLES.index("black and white")
+    told = {list(COLORS).index(thing.color) for thing in scene.things}
+    assert set(one.color[~empty & colored].unique().tolist()) == {-1, *told}
+    assert (one.frame[~empty, 0] == 1 + SETTINGS.index(scene.setting)).all()
+    assert len(one.frame[~empty, 3].unique()) > 1, "some are drawn in another style"
+
+
+def test_every_cell_points_to_the_middle_of_its_thing():
+    b = lessons.batch([shown()], [1], np.random.default_rng(0))
+    n = int((b.owner == 1).flatten(1).any(1).nonzero()[0])
+    rows, columns = (b.owner[n] == 1).nonzero(as_tuple=True)
+    away = b.middle()[n, :, rows, columns] * REACH
+    assert torch.allclose(columns + away[0], columns.float().mean(), atol=1e-3)
+    assert torch.allclose(rows + away[1], rows.float().mean(), atol=1e-3)
 
 
 def test_close_views_are_of_the_kind_that_they_say():
     source = shown()
-    where = lessons.sightings([source], probes.load())
+    where = lessons.sightings([source])
     kinds = {thing.kind for thing in source.scenes[0].things}
-    assert {kind for kind, _ in where} == kinds
+    assert {KINDS[i] for i in where.kinds.tolist()} == kinds
     x, kind = lessons.views(where, np.random.default_rng(0))
     assert x.shape == (lessons.VIEWS, 4, 40, 40)
     assert {KINDS[i] for i in kind.tolist()} == kinds
+
+
+def test_a_perfect_eye_counts_what_overlaps():
+    (scene,) = shown().scenes
+    two = dataclasses.replace(scene, things=(scene.things[0], scene.things[0]))
+    ids = np.zeros((3, 80, 144), np.uint8)
+    ids[:, 30:50, 40:60], ids[:, 34:56, 56:76] = 1, 2
+    (track,) = tracks.tracks(lessons.seen_truly(ids, two))
+    assert (track.color, track.count) == (scene.things[0].color, 2)
+    alone = dataclasses.replace(scene, things=scene.things[:1])
+    ids[ids == 2] = 0
+    ids[:, 30:50, 100:110] = 1  # in two pieces, as a row of dominoes is
+    (track,) = tracks.tracks(lessons.seen_truly(ids, alone))
+    assert track.count == 1
+
+
+def test_in_a_picture_without_colours_things_are_told_apart_by_kind():
+    (scene,) = shown().scenes
+    kinds = "ball", "dog"
+    things = tuple(dataclasses.replace(scene.things[0], kind=kind) for kind in kinds)
+    ids = np.zeros((3, 80, 144), np.uint8)
+    ids[:, 20:40, 20:40], ids[:, 40:72, 80:110] = 1, 2
+    sight = lessons.seen_truly(ids, dataclasses.replace(scene, things=things))
+    found = tracks.tracks(sight, colored=False)
+    assert [KINDS[int(track.kinds.argmax())] for track in found] == ["dog", "ball"]
+    assert {track.color for track in found} == {None}

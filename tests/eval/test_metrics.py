@@ -1,5 +1,7 @@
 """Figures: intervals against known values, and judgements that follow from what was read."""
 
+import dataclasses
+
 import pytest
 
 from worldreel.eval import metrics
@@ -16,7 +18,7 @@ def seen(color, kind, motion="rests", x=0.0, count=1):
 
 
 def reading(*things, setting="meadow", light="noon"):
-    return Reading(setting=setting, light=light, things=things)
+    return Reading(setting=setting, light=light, weather="clear", style="render", things=things)
 
 
 def prompt(*things, side=None, count=None):
@@ -66,9 +68,36 @@ def test_each_line_falls_alone():
 
 
 def test_nothing_is_never_right():
-    empty = Reading(setting=None, light=None, things=())
+    empty = Reading(setting=None, light=None, weather=None, style=None, things=())
     assert not any(judge(prompt(BALL, CUBE, side="left"), empty).values())
     assert set(answers(prompt(BALL), empty).values()) == {"nothing", "0"}
+
+
+def test_colours_that_are_swapped_are_no_binding():
+    what = prompt(BALL, CUBE)
+    assert judge(what, reading(seen("red", "ball", "left"), seen("blue", "cube")))["binding"]
+    swapped = reading(seen("blue", "ball", "left"), seen("red", "cube"))
+    assert answers(what, swapped)["binding"] == "swapped" and not judge(what, swapped)["binding"]
+    assert judge(what, swapped)["colour"] and not judge(what, swapped)["kind"]
+    assert answers(what, reading(seen("red", "ball")))["binding"] == "nothing"
+    alike = Thing(color="blue", kind="ball", motion=None)
+    assert "binding" not in wanted(prompt(BALL, alike)), "a swap would not show"
+
+
+def test_weather_and_style_are_lines_where_they_are_said():
+    what = dataclasses.replace(prompt(BALL), weather="fog", style="watercolour")
+    clear = reading(seen("red", "ball", "left"))
+    assert (judge(what, clear)["weather"], judge(what, clear)["style"]) == (False, False)
+    assert {"weather", "style"}.isdisjoint(judge(prompt(BALL), clear))
+
+
+def test_without_colours_things_are_told_by_kind():
+    grey = Thing(color=None, kind="dog", motion="left")
+    other = Thing(color=None, kind="cone", motion=None)
+    here = reading(seen(None, "cone", x=0.5), seen(None, "dog", "left"))
+    judged = judge(prompt(grey, other, side="left"), here)
+    assert set(judged) == {"kind", "second kind", "count", "setting", "motion", "side"}
+    assert all(judged.values())
 
 
 def test_every_colour_at_once_is_no_answer():
@@ -108,6 +137,30 @@ def test_two_alike_are_one_entry():
     found = asked([*facts, Fact("count", ("ball", "red"), 2)])
     assert len(found.things) == 1 and found.count == 2
     assert judge(found, reading(seen("red", "ball", count=2)))["count"]
+
+
+def side(one, other, value):
+    return Fact("side", (one, other), value)
+
+
+def test_a_side_is_asked_where_all_that_are_alike_stand_on_it():
+    facts = [
+        Fact(name, (i,), value)
+        for i, look in enumerate((("cube", "blue"), ("ball", "red"), ("ball", "red")))
+        for name, value in zip(("kind", "color"), look, strict=True)
+    ]
+    both = asked([*facts, side(1, 0, "left"), side(0, 2, "right")])
+    assert (both.side, both.beside) == ("right", (0, 1))
+    assert [thing.count for thing in both.things] == [1, 2]
+    assert asked([*facts, side(0, 1, "right"), side(0, 2, "left")]).side is None
+    assert asked([*facts, side(0, 1, "right")]).side is None
+    third = Fact("kind", (3,), "cone"), Fact("color", (3,), "pink")
+    assert asked([*facts, *third, side(3, 0, "left")]).beside == (0, 2)
+
+
+def test_what_stands_rests():
+    facts = [Fact("kind", (0,), "dog"), Fact("color", (0,), "red"), Fact("action", (0,), "stands")]
+    assert asked(facts).things[0].motion == "rests"
 
 
 def test_tallies_add_up():

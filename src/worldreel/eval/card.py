@@ -23,6 +23,7 @@ from worldreel.errors import RequestError
 from worldreel.eval import calibration, judging, metrics, page, probes, report, videos
 from worldreel.eval.cases import FRAMES, SIZE, WORLD, Case, Progress, cases, renders
 from worldreel.eval.judging import Read
+from worldreel.eval.known import WORLDS
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
 from worldreel.world.facts import Fact
@@ -94,10 +95,10 @@ def words(
     chosen with first_seed=100000.
     """
     asked = _Asked(count=count, first_seed=first_seed, world=world, lines=tuple(metrics.LINES))
-    folder = report.folder(out)
+    folder, known = report.folder(out), calibration.packaged(world)
     shown: list[tuple[np.ndarray, str]] = []
     judged, about = _of_model(model, asked, BOTH, progress, shown=shown)
-    card = about | _figures(judged, asked)
+    card = about | _figures(judged, asked, known)
     report.write(folder, "words", card, [_record(one, asked.lines) for one in judged])
     report.sheet(folder / "words.png", shown)
     return card | {"files": [str(folder / f"words.{end}") for end in ("json", "md", "png")]}
@@ -126,13 +127,13 @@ def card(
     asked = _Asked(
         count=count, first_seed=first_seed, world=world, lines=tuple(judging.chosen(lines))
     )
-    folder = report.folder(out)
+    folder, known = report.folder(out), calibration.packaged(world)
     album = page.Album()
     if videos_of is not None and prompts is not None:
         judged, about = _of_videos(Path(videos_of), Path(prompts), asked, progress, album)
     else:
         judged, about = _of_model(model, asked, chinese, progress, album=album)
-    made = about | _figures(judged, asked)
+    made = about | _figures(judged, asked, known)
     report.write(folder, "card", made, [_record(one, asked.lines) for one in judged])
     page.write(folder / "card.html", made, album)
     return made | {"files": [str(folder / f"card.{end}") for end in ("json", "md", "html")]}
@@ -150,6 +151,8 @@ class _Asked:
     def __post_init__(self) -> None:
         if self.count < 1 or self.first_seed < 0:
             raise RequestError("count must be at least 1, and first_seed at least 0")
+        if self.world not in WORLDS:
+            raise RequestError(f"unknown world {self.world!r}: one of {', '.join(WORLDS)}")
 
 
 # A model.
@@ -280,8 +283,7 @@ def _of_videos(
 # Figures.
 
 
-def _figures(judged: Sequence[Judged], asked: _Asked) -> dict[str, Any]:
-    known = calibration.packaged(asked.world)
+def _figures(judged: Sequence[Judged], asked: _Asked, known: dict[str, Any]) -> dict[str, Any]:
     return {
         "lines": figures(judged, known, asked.lines),
         "languages": languages(judged),

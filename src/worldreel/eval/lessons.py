@@ -6,7 +6,6 @@ all. Each kind is shown in every setting alike, in held-out pairs too. No model'
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from worldreel.data import clip as clips
 from worldreel.eval import tracks
 from worldreel.eval.eye import OF_A_FRAME, REACH, Sight, frames_to_eye, seen_size
 from worldreel.eval.known import COLORS, KINDS, STYLES
-from worldreel.eval.shape import close
+from worldreel.eval.shape import ROOM, SIDE, cut, framed
 from worldreel.world import styles
 from worldreel.world.act import stage_scene
 from worldreel.world.facts import COLOURLESS
@@ -39,6 +38,7 @@ EVERY = 8  # a frame of so many of its own clips is drawn
 MOST = 4  # things of a scene
 RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
+CUT, WIDER = 52, 1.3  # pixels of a square that views are taken from, and how much more it shows
 SEEN = 6  # frames of a clip in which its things are looked for
 PIXELS = 32 * 144 * 80  # of a batch, at the eye's width
 
@@ -231,32 +231,39 @@ def _nothing(b: Batch, rng: np.random.Generator) -> Batch:
 # Close views.
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sighting:
-    """A thing in one frame of a clip, as a perfect eye finds it."""
+@dataclass(frozen=True, kw_only=True)
+class Sightings:
+    """Things as a perfect eye finds them in frames: squares round them, with their truth. N of
+    them, somewhat larger than a close view; alike: those of each kind and setting."""
 
-    source: Shown
-    clip: int
-    frame: int
-    mask: np.ndarray  # h w bool, of its largest piece
+    squares: Tensor  # N 5 CUT CUT uint8: the picture, the mask, and that with its rim
+    kinds: Tensor  #   N
+    alike: tuple[Tensor, ...]
 
 
-def sightings(sources: Sequence[Shown]) -> dict[tuple[str, str], list[Sighting]]:
-    """Things in a few frames of each clip, by kind and setting, where there is enough of them."""
-    found: dict[tuple[str, str], list[Sighting]] = {}
+def sightings(sources: Sequence[Shown]) -> Sightings:
+    """Things in a few frames of each clip, wherever there is enough of them to be seen."""
+    squares, kinds, alike = [], [], {}
     for source in sources:
         for c, scene in enumerate(source.scenes):
             frames = np.unique(np.linspace(0, len(source.frames[c]) - 1, SEEN).round().astype(int))
-            sight = seen_truly(np.array(source.ids[c][frames]), scene)
-            kinds = _of_colors(scene)
-            for track in tracks.tracks(sight):
-                if track.color not in kinds:
+            x = frames_to_eye(np.array(source.frames[c][frames]))
+            named = _of_colors(scene)
+            for track in tracks.tracks(seen_truly(np.array(source.ids[c][frames]), scene)):
+                if track.color not in named:
                     continue
-                here = found.setdefault((kinds[track.color], scene.setting), [])
-                for place in track.there.nonzero()[:, 0].tolist():
-                    mask, frame = track.piece[place].numpy(), int(frames[place])
-                    here.append(Sighting(source=source, clip=c, frame=frame, mask=mask))
-    return found
+                kind, there = named[track.color], track.there
+                view, *maps = cut(x[there], track.piece[there], CUT, ROOM * WIDER)
+                whole = torch.cat([view * 0.5 + 0.5, *maps], 1)
+                place = alike.setdefault((kind, scene.setting), [])
+                place += range(len(kinds), len(kinds) + len(whole))
+                kinds += [KINDS.index(kind)] * len(whole)
+                squares.append((whole * 255).round().to(torch.uint8))
+    return Sightings(
+        squares=torch.cat(squares),
+        kinds=torch.tensor(kinds),
+        alike=tuple(torch.tensor(alike[pair]) for pair in sorted(alike)),
+    )
 
 
 def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
@@ -295,47 +302,50 @@ def _of_colors(scene: Scene) -> dict[str, str]:
     return {color: kind for color, kind in looks if colors.count(color) == 1}
 
 
-def views(
-    where: dict[tuple[str, str], list[Sighting]], rng: np.random.Generator
-) -> tuple[Tensor, Tensor]:
+def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Close views of things (N 4 S S) and their kinds (N): every kind in every setting alike, so
-    that no setting speaks for a kind."""
-    found, kinds = [], []
-    pairs = sorted(where)
-    for number in range(VIEWS):
-        kind, setting = pairs[number % len(pairs)]
-        one = where[kind, setting][rng.integers(len(where[kind, setting]))]
-        frames = one.source.frames[one.clip]
-        x = frames_to_eye(np.array(frames[one.frame : one.frame + 1]))
-        found.append(_view(x, torch.from_numpy(one.mask)[None], rng))
-        kinds.append(KINDS.index(kind))
-    return torch.cat(found), torch.tensor(kinds)
-
-
-def _view(x: Tensor, mask: Tensor, rng: np.random.Generator) -> Tensor:  # 1 4 S S
-    """One close view, a little turned, stretched, softened and recoloured."""
-    if rng.random() < 0.5:
-        factor = float(rng.uniform(1.1, 1.8))
-        size = list(x.shape[2:])
-        small = [round(side / factor) for side in size]
-        x = functional.interpolate(x, size=small, mode="bilinear", antialias=True)
-        x = functional.interpolate(x, size=size, mode="bilinear")
-    turn = rng.uniform(-0.12, 0.12)
-    warp = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-    warp = warp * rng.uniform(0.85, 1.15) * rng.uniform(0.93, 1.07, (1, 2))
-    warp[:, 0] *= rng.choice((-1, 1))
-    view = close(x, _frayed(mask, rng), torch.from_numpy(warp.astype(np.float32))[None])
-    noise = torch.from_numpy(rng.normal(size=(3, *view.shape[2:])).astype(np.float32))
-    color = view[0, :3] * float(rng.uniform(0.8, 1.2)) + float(rng.uniform(-0.1, 0.1))
-    color = color + float(rng.uniform(0, 0.2)) ** 2 * noise
+    that no setting speaks for a kind. A little turned, stretched, softened and recoloured."""
+    groups = [where.alike[i] for i in rng.permutation(VIEWS) % len(where.alike)]
+    pick = torch.stack([group[int(rng.integers(len(group)))] for group in groups])
+    squares = where.squares[pick].float() / 255
+    turn = rng.uniform(-0.12, 0.12, VIEWS)
+    warp = np.stack([np.cos(turn), -np.sin(turn), np.sin(turn), np.cos(turn)], 1).reshape(-1, 2, 2)
+    warp = warp * rng.uniform(0.85, 1.15, (VIEWS, 1, 1)) * rng.uniform(0.93, 1.07, (VIEWS, 1, 2))
+    warp[:, :, 0] *= rng.choice((-1, 1), (VIEWS, 1))
+    theta = np.concatenate([warp / WIDER, np.zeros((VIEWS, 2, 1))], 2).astype(np.float32)
+    grid = functional.affine_grid(
+        torch.from_numpy(theta), [VIEWS, 1, SIDE, SIDE], align_corners=False
+    )
+    seen = functional.grid_sample(squares, grid, padding_mode="border", align_corners=False)
+    x, own, rim = _softened(seen[:, :3] * 2 - 1, rng), seen[:, 3:4], seen[:, 4:]
+    gain, bias, much = (
+        torch.from_numpy(rng.uniform(low, high, (VIEWS, 1, 1, 1)).astype(np.float32))
+        for low, high in ((0.8, 1.2), (-0.1, 0.1), (0, 0.2))
+    )
+    x = x * gain + bias + much**2 * torch.from_numpy(rng.normal(size=x.shape).astype(np.float32))
     # The hue says nothing of a kind: shown in another, it cannot be learnt by heart.
-    return torch.cat([color[rng.permutation(3)], view[0, 3:]])[None]
+    order = torch.from_numpy(rng.permuted(np.tile(np.arange(3), (VIEWS, 1)), axis=1))
+    x = x.gather(1, order[:, :, None, None].expand_as(x))
+    return framed(x, _frayed(own, rng), rim), where.kinds[pick]
 
 
-def _frayed(mask: Tensor, rng: np.random.Generator) -> Tensor:  # 1 h w, bool
-    """A mask as an eye that errs finds it: a little larger or smaller, with ragged borders."""
-    rough = torch.from_numpy(rng.normal(size=(1, 1, *mask.shape[1:])).astype(np.float32))
-    level = functional.avg_pool2d(mask[:, None].float(), 3, stride=1, padding=1)
-    level = level + float(rng.uniform(0, 0.25)) * rough
-    frayed = level[:, 0] > float(rng.uniform(0.2, 0.75))
-    return frayed if frayed.any() else mask
+def _softened(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Half of some views with less detail."""
+    for part in np.array_split(rng.permutation(len(x)), 6)[3:]:
+        size = [round(SIDE / float(rng.uniform(1.1, 2.2)))] * 2
+        small = functional.interpolate(x[part], size=size, mode="bilinear", antialias=True)
+        x[part] = functional.interpolate(small, size=[SIDE] * 2, mode="bilinear")
+    return x
+
+
+def _frayed(own: Tensor, rng: np.random.Generator) -> Tensor:  # N 1 S S
+    """Masks as an eye that errs finds them: a little larger or smaller, with ragged borders."""
+    n = len(own)
+    rough = torch.from_numpy(rng.normal(size=(n, 1, SIDE // 4, SIDE // 4)).astype(np.float32))
+    rough = functional.interpolate(rough, scale_factor=4, mode="bilinear")
+    level = functional.avg_pool2d(own, 5, stride=1, padding=2)
+    much, least = (
+        torch.from_numpy(rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32))
+        for low, high in ((0, 0.25), (0.25, 0.7))
+    )
+    return (level + much * rough > least).float()

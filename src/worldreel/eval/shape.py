@@ -50,24 +50,32 @@ class Shape(nn.Module):
         return self.net(views)
 
 
-def close(x: Tensor, mask: Tensor, warp: Tensor | None = None) -> Tensor:
-    """Close views (N 4 S S) of one thing in each frame (N 3 H W, -1..1) by its mask (N h w).
+def close(x: Tensor, mask: Tensor) -> Tensor:
+    """Close views (N 4 S S) of one thing in each frame (N 3 H W, -1..1) by its mask (N h w)."""
+    view, own, rim = cut(x, mask, SIDE, ROOM)
+    return framed(view, own, rim)
 
-    warp: N 2 2, how the views are turned and stretched, in training.
-    """
+
+def framed(view: Tensor, own: Tensor, rim: Tensor) -> Tensor:  # N 3 S S, N 1 S S twice
+    """A view as the net takes it: grey beyond the rim, with the mask as a fourth channel."""
+    return torch.cat([view * rim, own * 2 - 1], 1)
+
+
+def cut(x: Tensor, mask: Tensor, side: int, room: float) -> tuple[Tensor, Tensor, Tensor]:
+    """A square of so many pixels round one thing in each frame, `room` times as large as it: the
+    picture (N 3 S S), the thing's mask and that with its rim (N 1 S S, 0..1)."""
     n, h, w = mask.shape
     rows, columns = mask.any(2), mask.any(1)
     top, left = rows.int().argmax(1), columns.int().argmax(1)
     bottom = h - rows.flip(1).int().argmax(1)
     right = w - columns.flip(1).int().argmax(1)
-    side = torch.maximum(bottom - top, right - left) * ROOM  # cells
-    turn = torch.eye(2).expand(n, 2, 2) if warp is None else warp
-    size = torch.stack([side / w, side / h], 1)[:, :, None]
-    middle = torch.stack([(left + right) / w - 1, (top + bottom) / h - 1], 1)[:, :, None]
-    where = torch.cat([turn * size, middle], 2)
-    grid = functional.affine_grid(where, [n, 1, SIDE, SIDE], align_corners=False)
+    large = torch.maximum(bottom - top, right - left) * room  # cells
+    where = torch.zeros(n, 2, 3)
+    where[:, 0, 0], where[:, 1, 1] = large / w, large / h
+    where[:, 0, 2], where[:, 1, 2] = (left + right) / w - 1, (top + bottom) / h - 1
+    grid = functional.affine_grid(where, [n, 1, side, side], align_corners=False)
     own = mask[:, None].float()
     rim = functional.max_pool2d(own, RIM, stride=1, padding=RIM // 2)
     maps = functional.grid_sample(torch.cat([own, rim], 1), grid, align_corners=False)
     view = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
-    return torch.cat([view * maps[:, 1:], maps[:, :1] * 2 - 1], 1)
+    return view, maps[:, :1], maps[:, 1:]

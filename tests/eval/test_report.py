@@ -1,0 +1,210 @@
+"""The whole card: of a model, of a folder of videos; two side by side; another's benchmark."""
+
+import json
+
+import numpy as np
+import pytest
+
+from worldreel.cli import main
+from worldreel.errors import MediaError, RequestError
+from worldreel.eval import calibration, card, compare, judging, metrics, vbench, videos
+from worldreel.eval.probes import Reading, Seen
+from worldreel.media import Video
+from worldreel.world.parse import parse
+
+PROMPTS = ("A red ball rolls to the left across a meadow.", "A blue cube in the desert at night.")
+
+
+def clip(seed, frames=4):
+    rng = np.random.default_rng(seed)
+    return Video(rng.integers(0, 255, (frames, 80, 144, 3), dtype=np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two videos and their prompts."""
+    where = tmp_path / "videos"
+    where.mkdir()
+    clip(0).save(where / "a.mp4")
+    clip(1).save(where / "b.gif")
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("\n".join(PROMPTS), "utf-8")
+    return where, prompts
+
+
+def test_the_card_of_a_model(tiny, tmp_path):
+    answer = card.card(model=tiny(), count=2, first_seed=100_000, out=tmp_path)
+    kept = json.loads((tmp_path / "card.json").read_text("utf-8"))
+    assert answer["lines"] == kept["lines"] and len(kept["clips"]) == 2
+    assert set(kept["spent"]) == {"making", "renders"} and kept["world"] == "plain"
+    page = (tmp_path / "card.html").read_text("utf-8")
+    assert "data:image/webp;base64," in page and "<script" not in page
+    assert "http" not in page, "the page needs nothing beside it"
+    assert "| setting |" in (tmp_path / "card.md").read_text("utf-8")
+
+
+def test_some_lines_alone(tiny, tmp_path):
+    how = {"count": 1, "first_seed": 100_000, "out": tmp_path}
+    answer = card.card(model=tiny(), lines=["setting"], **how)
+    assert list(answer["lines"]) == ["setting"]
+    with pytest.raises(RequestError, match="'nose'"):
+        card.card(model=tiny(), lines=["nose"], **how)
+
+
+def test_the_card_of_a_folder(folder, tmp_path):
+    where, prompts = folder
+    out = tmp_path / "card"
+    answer = card.card(videos_of=where, prompts=prompts, out=out)
+    kept = json.loads((out / "card.json").read_text("utf-8"))
+    assert [one["file"] for one in kept["clips"]] == ["a.mp4", "b.gif"]
+    assert kept["clips"][0]["wanted"]["colour"] == "red"
+    assert answer["count"] == 2 and answer["read by"] == "worldreel.world.parse"
+    assert answer["failed"] == [] and answer["lines"]["colour"]["all"]["count"] == 2
+    assert answer["lines"]["colour"]["all"]["right"] == 0, "noise is no ball"
+
+
+def test_what_cannot_be_read_is_listed_and_wrong(folder, tmp_path):
+    where, prompts = folder
+    (where / "c.mp4").write_bytes(b"\0\0\0\x18ftypmp42 no video")
+    table = {"a.mp4": PROMPTS[0], "b": PROMPTS[1], "c.mp4": PROMPTS[0], "d.mp4": PROMPTS[1]}
+    prompts = prompts.with_suffix(".json")
+    prompts.write_text(json.dumps(table), "utf-8")
+    answer = card.card(videos_of=where, prompts=prompts, out=tmp_path / "card")
+    assert [one["file"] for one in answer["failed"]] == ["c.mp4", "d.mp4"]
+    assert answer["lines"]["colour"]["all"]["count"] == 4
+    text = (tmp_path / "card/card.md").read_text("utf-8")
+    assert "2 could not be read" in text and "c.mp4" in text
+
+
+def test_bad_folders_are_one_line(folder, tmp_path):
+    where, prompts = folder
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for bad, said, error in (
+        (empty, "holds no videos", MediaError),
+        (tmp_path / "nowhere", "is no folder", MediaError),
+    ):
+        with pytest.raises(error, match=said) as raised:
+            card.card(videos_of=bad, prompts=prompts, out=tmp_path / "card")
+        assert "\n" not in str(raised.value)
+    few = tmp_path / "few.txt"
+    few.write_text(PROMPTS[0], "utf-8")
+    with pytest.raises(RequestError, match="1 prompts for 2 videos"):
+        videos.paired(where, few)
+    few = tmp_path / "few.json"
+    few.write_text(json.dumps([{"file": "a.mp4", "prompt": PROMPTS[0]}]), "utf-8")
+    with pytest.raises(RequestError, match=r"1 of 2 videos have no prompt .*b\.gif"):
+        videos.paired(where, few)
+    few.write_text(json.dumps(["...", "?"]), "utf-8")
+    with pytest.raises(RequestError, match="says anything"):
+        videos.paired(where, few)
+    for text in ("[]", "3", '{"a.mp4": 3}', "{"):
+        few.write_text(text, "utf-8")
+        with pytest.raises(RequestError, match="prompts"):
+            videos.paired(where, few)
+    with pytest.raises(RequestError, match="give both"):
+        card.card(videos_of=where, out=tmp_path / "card")
+    (where / "a.mp4").write_bytes(b"")
+    (where / "b.gif").write_bytes(b"")
+    with pytest.raises(RequestError, match="no video of"):
+        card.card(videos_of=where, prompts=prompts, out=tmp_path / "card")
+
+
+def test_prompts_name_their_files_or_follow_them(folder, tmp_path):
+    where, prompts = folder
+    named = tmp_path / "named.txt"
+    named.write_text(f"b.gif\t{PROMPTS[1]}\n\na.mp4\t{PROMPTS[0]}\n", "utf-8")
+    by_name = {one.name: one.text for one in videos.paired(where, named)}
+    assert by_name == {one.name: one.text for one in videos.paired(where, prompts)}
+
+
+def test_held_out_pairs_are_told_from_prompts_alone(folder):
+    where, prompts = folder
+    prompts.write_text("a red ball\na pink elephant made of cheese and a green cube", "utf-8")
+    first, second = videos.paired(where, prompts)
+    assert first.split is None and not first.unknown
+    assert "cheese" in second.unknown
+
+
+def test_a_clip_of_another_prompt_fails():
+    facts, other = (parse(text) for text in PROMPTS)
+    seen = judging.Read(
+        reading=Reading(
+            setting="meadow",
+            light="noon",
+            weather="clear",
+            style="render",
+            things=(Seen(color="red", kind="ball", count=1, motion="left", x=0.0),),
+        ),
+        others={},
+    )
+    lines = tuple(judging.questions())
+    assert all(judging.judge(facts, seen, lines)[line] for line in ("colour", "kind", "setting"))
+    assert not any(
+        judging.judge(other, seen, lines)[line] for line in ("colour", "kind", "setting", "light")
+    )
+    assert not any(judging.judge(facts, None, lines).values()), "a clip that cannot be read"
+
+
+def written(path, right, count=40, world="plain"):
+    row = {"what": "setting", "all": metrics.share(right, count), "ruler": {"used": True}}
+    path.write_text(json.dumps({"model": path.stem, "world": world, "lines": {"setting": row}}))
+    return path
+
+
+def test_two_cards_side_by_side(tmp_path, capsys):
+    one, other = written(tmp_path / "a.json", 10), written(tmp_path / "b.json", 36, world="small")
+    found = compare.compare(one, other)
+    row = found["lines"]["setting"]
+    assert row["difference"] == pytest.approx(0.65) and row["sure"]
+    assert row["interval"][0] < 0.65 < row["interval"][1]
+    assert found["unlike"] == {"world": ["plain", "small"]}
+    back = compare.compare(other, one)["lines"]["setting"]
+    assert back["interval"] == pytest.approx([-end for end in reversed(row["interval"])])
+    assert not compare.compare(one, one)["lines"]["setting"]["sure"]
+    assert main(["eval", "compare", str(one), str(other)]) == 0
+    assert "| setting | a (" in capsys.readouterr().out
+    one.write_text("{}")
+    assert main(["eval", "compare", str(one), str(other)]) != 0
+    assert "cannot be read as a card" in capsys.readouterr().err
+
+
+def test_difference_is_the_published_one():
+    # Newcombe, Statistics in Medicine 17 (1998), table II: 56/70 less 48/80, method 10
+    rows = [metrics.share(48, 80), metrics.share(56, 70)]
+    difference, interval = compare._difference(*rows)
+    assert difference == pytest.approx(0.2, abs=1e-4)
+    assert interval == pytest.approx((0.0524, 0.3339), abs=2e-4)
+
+
+def test_videos_for_vbench(tiny, tmp_path):
+    prompts, out = tmp_path / "all_dimension.txt", tmp_path / "out"
+    prompts.write_text("a red ball\n\na red ball\nin a still frame, a cube\n", "utf-8")
+    how = {"samples": 2, "seconds": 1 / 3, "first_seed": 5}
+    answer = vbench.export(tiny(), prompts, out, **how)
+    names = ["a red ball-0.mp4", "a red ball-1.mp4"]
+    names += ["in a still frame, a cube-0.mp4", "in a still frame, a cube-1.mp4"]
+    assert sorted(file.name for file in out.glob("*.mp4")) == names and answer["videos"] == 4
+    note = json.loads((out / vbench.NOTE).read_text("utf-8"))
+    assert [one["seed"] for one in note["videos"]] == [5, 6, 7, 8]
+    before = (out / names[0]).stat().st_mtime_ns
+    vbench.export(tiny(), prompts, out, **how)
+    assert (out / names[0]).stat().st_mtime_ns == before, "what is there stays"
+    for text in ("", "a/b"):
+        prompts.write_text(text, "utf-8")
+        with pytest.raises(RequestError):
+            vbench.export(tiny(), prompts, out)
+
+
+def test_renders_for_calibration_are_drawn_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "SHARD", 1)
+    told = []
+    one, two = (
+        list(calibration.real(2, "small", tmp_path, lambda *how: told.append(how)))
+        for _ in range(2)
+    )
+    assert [split for *_, split in one] == [None, "held_out"]
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
+    assert one[0][1] and one[0][1] == two[0][1]
+    drawn = [how for how in told if how[1:] == (0, 1)]
+    assert len(drawn) == 2, "each once"
