@@ -244,9 +244,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--clips", type=Path, action="append", required=True, help="repeatable")
     parser.add_argument("--out", type=Path, default=Path("runs/rulers"), help="for renders")
     parser.add_argument("--weights", type=Path, default=PACKAGED)
-    parser.add_argument("--steps", type=int, default=1000, help="of the eye")
+    parser.add_argument("--steps", type=int, default=700, help="of the eye")
+    parser.add_argument("--views", type=int, default=900, help="steps of the sense of shape")
     parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
-    parser.add_argument("--tracks", type=int, default=1000, help="clips that motion learns from")
+    parser.add_argument("--tracks", type=int, default=1300, help="clips that motion learns from")
     parser.add_argument("--only", choices=NETS, help="train a part alone: they need no other")
     chosen = parser.parse_args(arguments)
     for folder in chosen.clips:
@@ -260,7 +261,7 @@ def main(arguments: list[str] | None = None) -> None:
     weights += [OWN_WEIGHT * len(one.frames) for one in own]
     parts = {
         "eye": lambda: train_eye(sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt"),
-        "shape": lambda: train_shape(sources, chosen.steps, seed=0),
+        "shape": lambda: train_shape(sources, chosen.views, seed=0),
         "motion": lambda: train_motion(moves(chosen.clips, chosen.tracks), 4000, seed=0),
     }
     if chosen.only:
@@ -274,7 +275,7 @@ def main(arguments: list[str] | None = None) -> None:
         "clips": sum(len(one.frames) for one in given),
         "own renders": sum(count for *_, count in lessons.OWN),
         "first seed of its own": lessons.FIRST_SEED,
-        "steps": chosen.steps,
+        "steps": [chosen.steps, chosen.views],
         "clips of motion": chosen.tracks,
     }
     save(chosen.weights, Rulers(eye, shape, motion), provenance=provenance)

@@ -136,7 +136,7 @@ def test_the_canary_stops_for_noise(tiny, monkeypatch, capsys):
     monkeypatch.setattr("worldreel.eval.canary.load", lambda model: broken)
     assert main(["eval", "canary", "--json", "--quiet"]) == 1
     out, err = capsys.readouterr()
-    assert json.loads(out)["facts"] == 54 and err.startswith("error: tiny shows")
+    assert json.loads(out)["facts"] == 55 and err.startswith("error: tiny shows")
 
 
 def test_calibration_counts_what_it_reads():

@@ -163,7 +163,7 @@ def test_two_cards_side_by_side(tmp_path, capsys):
     assert back["interval"] == pytest.approx([-end for end in reversed(row["interval"])])
     assert not compare.compare(one, one)["lines"]["setting"]["sure"]
     assert main(["eval", "compare", str(one), str(other)]) == 0
-    assert "| setting | a (" in capsys.readouterr().out
+    assert "| setting | 25.0 of 40 | 90.0 of 40 | +65.0" in capsys.readouterr().out
     one.write_text("{}")
     assert main(["eval", "compare", str(one), str(other)]) != 0
     assert "cannot be read as a card" in capsys.readouterr().err

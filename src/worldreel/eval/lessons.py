@@ -346,6 +346,6 @@ def _frayed(own: Tensor, rng: np.random.Generator) -> Tensor:  # N 1 S S
     level = functional.avg_pool2d(own, 5, stride=1, padding=2)
     much, least = (
         torch.from_numpy(rng.uniform(low, high, (n, 1, 1, 1)).astype(np.float32))
-        for low, high in ((0, 0.25), (0.25, 0.7))
+        for low, high in ((0, 0.12), (0.3, 0.55))
     )
     return (level + much * rough > least).float()

@@ -18,6 +18,7 @@ from worldreel.eval.known import KINDS
 SIDE = 40  # pixels of a view
 ROOM = 1.4  # how much larger a view is than what is in it
 RIM = 5  # cells of the mask that a rim is found with
+_GROUPS = 4
 
 
 class Shape(nn.Module):
@@ -27,18 +28,12 @@ class Shape(nn.Module):
         super().__init__()
         fine, middle, coarse = widths
         self.net = nn.Sequential(
-            nn.Conv2d(4, fine, 5, padding=2),
-            nn.SiLU(),
-            nn.Conv2d(fine, middle, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(middle, middle, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(middle, coarse, 3, stride=2, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(coarse, coarse, 3, padding=1),
-            nn.SiLU(),
-            nn.Conv2d(coarse, coarse, 3, stride=2, padding=1),
-            nn.SiLU(),
+            *_layer(4, fine, 5, 1),
+            *_layer(fine, middle, 3, 2),
+            *_layer(middle, middle, 3, 1),
+            *_layer(middle, coarse, 3, 2),
+            *_layer(coarse, coarse, 3, 1),
+            *_layer(coarse, coarse, 3, 2),
             nn.Flatten(),
             nn.Dropout(0.2),
             nn.Linear(coarse * (SIDE // 8) ** 2, 96),
@@ -48,6 +43,11 @@ class Shape(nn.Module):
 
     def forward(self, views: Tensor) -> Tensor:  # N 4 S S -> N kinds
         return self.net(views)
+
+
+def _layer(given: int, width: int, size: int, stride: int) -> tuple[nn.Module, ...]:
+    conv = nn.Conv2d(given, width, size, stride=stride, padding=size // 2)
+    return conv, nn.GroupNorm(_GROUPS, width), nn.SiLU()
 
 
 def close(x: Tensor, mask: Tensor) -> Tensor:
