@@ -53,7 +53,7 @@ def loss(eye: nn.Module, b: lessons.Batch) -> tuple[Tensor, dict[str, float]]:
     kind = functional.max_pool2d(b.kind[:, None].float(), 2)[:, 0].long()
     parts = {
         "thing": functional.binary_cross_entropy_with_logits(
-            seen.thing.float(), there, pos_weight=torch.tensor(3.0)
+            seen.thing.float(), there, pos_weight=torch.tensor(1.5)
         ),
         "color": functional.cross_entropy(seen.color.float(), b.color, ignore_index=-1),
         "middle": (away * there).sum() / there.sum().clamp_min(1),
@@ -66,7 +66,7 @@ def loss(eye: nn.Module, b: lessons.Batch) -> tuple[Tensor, dict[str, float]]:
     return total, {name: float(value.detach()) for name, value in parts.items()}
 
 
-WEIGHTS = {"thing": 1.0, "color": 0.5, "middle": 0.3, "kind": 0.3}
+WEIGHTS = {"thing": 1.0, "color": 0.5, "middle": 0.8, "kind": 0.4}
 
 
 def train_eye(
@@ -118,7 +118,7 @@ def train_shape(sources: Sequence[lessons.Shown], steps: int, seed: int) -> Shap
         x, kind = lessons.views(where, rng)
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(x.contiguous(memory_format=torch.channels_last))
-        total = functional.cross_entropy(logits.float(), kind)
+        total = functional.cross_entropy(logits.float(), kind, label_smoothing=0.05)
         optimizer.zero_grad()
         total.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -139,7 +139,7 @@ class Moves:
     """Things that were seen in clips, and how each moves in the world: N things."""
 
     moments: Tensor  # N MOMENTS 5
-    flow: Tensor  #    N bands 4
+    flow: Tensor  #    N bands .
     motion: Tensor  #  N, index into MOTIONS
 
 
@@ -160,10 +160,8 @@ def moves(folders: Sequence[Path], most: int) -> Moves:
             here, what = tracks.moments(track), named[track.color]
             still = here[:1].expand_as(here) + 0.003 * torch.randn_like(here)
             undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
-            silent = back * torch.tensor([0.0, 0, 0, 1])
-            turned = back * torch.tensor([-1.0, -1, -1, 1])
             moments += [here, here.flip(0), still]
-            flow += [back, turned, silent]
+            flow += [back, tracks.turned(back), tracks.stilled(back)]
             motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
         done += 1
         if done % 50 == 0:

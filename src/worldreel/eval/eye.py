@@ -22,6 +22,7 @@ from worldreel.eval.known import COLORS, KINDS, LIGHTS, SETTINGS, STYLES, WEATHE
 
 WIDTH = 144  # pixels
 _STEP = 8  # sides are multiples of it
+_GROUPS = 8
 
 
 REACH = 10  # cells of a map that a `middle` of 1 is long
@@ -43,17 +44,26 @@ class Sight(NamedTuple):
     style: Tensor  #   N 1+styles
 
 
-class _Block(nn.Module):
-    """Two 3x3 convolutions beside a skip; the second starts at zero."""
+def _active(width: int, *, normed: bool = True) -> nn.Module:
+    return nn.Sequential(nn.GroupNorm(_GROUPS, width), nn.SiLU()) if normed else nn.SiLU()
 
-    def __init__(self, width: int) -> None:
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions beside a skip; the second starts at zero.
+
+    Norms make it learn much faster, and cost too much where maps are large.
+    """
+
+    def __init__(self, width: int, *, normed: bool = True) -> None:
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
+        conv = nn.Conv2d(width, width, 3, padding=1)
+        self.first = nn.Sequential(_active(width, normed=normed), conv)
+        self.active = _active(width, normed=normed)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.silu(self.first(functional.silu(x))))
+        return x + self.second(self.active(self.first(x)))
 
 
 class Eye(nn.Module):
@@ -63,31 +73,34 @@ class Eye(nn.Module):
         super().__init__()
         fine, middle, coarse = widths
         self.into = nn.Conv2d(3, fine, 5, stride=2, padding=2)
-        self.fine = nn.Conv2d(fine, fine, 3, padding=1)
-        self.down_quarter = nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        self.fine = nn.Sequential(nn.SiLU(), nn.Conv2d(fine, fine, 3, padding=1))
+        self.down_quarter = nn.Sequential(
+            nn.SiLU(), nn.Conv2d(fine, middle, 3, stride=2, padding=1)
+        )
         self.middle = _Block(middle)
-        self.down_eighth = nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        self.down_eighth = nn.Sequential(
+            _active(middle), nn.Conv2d(middle, coarse, 3, stride=2, padding=1)
+        )
         self.coarse = nn.Sequential(_Block(coarse), _Block(coarse))
         self.up_quarter = nn.Conv2d(coarse, middle, 1)
         self.back_middle = _Block(middle)
-        self.up_half = nn.Conv2d(middle, fine, 1)
-        self.back_fine = _Block(fine)
-        self.pixel = nn.Conv2d(fine, 3 + len(COLORS), 1)
-        self.kind = nn.Conv2d(middle, len(KINDS), 1)
+        self.up_half = nn.Sequential(_active(middle), nn.Conv2d(middle, fine, 1))
+        self.back_fine = _Block(fine, normed=False)
+        self.pixel = nn.Sequential(nn.SiLU(), nn.Conv2d(fine, 3 + len(COLORS), 1))
+        self.kind = nn.Sequential(_active(middle), nn.Conv2d(middle, len(KINDS), 1))
         # Weather and style are in the grain, setting and light in the whole.
         self.known = [1 + len(names) for names in OF_A_FRAME.values()]
         self.frame = nn.Linear(2 * coarse + 2 * middle + fine, sum(self.known))
 
     def forward(self, x: Tensor) -> Sight:  #                          N 3 H W, in -1..1
-        a = functional.silu(self.into(x))
-        a = a + functional.silu(self.fine(a))  #                   N . H/2 W/2
+        a = self.into(x)
+        a = a + self.fine(a)  #                                    N . H/2 W/2
         b = self.middle(self.down_quarter(a))  #                       N . H/4 W/4
-        c = self.coarse(self.down_eighth(functional.silu(b)))  #        N . H/8 W/8
+        c = self.coarse(self.down_eighth(b))  #                        N . H/8 W/8
         grain = torch.cat([a.mean((2, 3)), b.mean((2, 3)), b.amax((2, 3))], 1)
         b = self.back_middle(b + _doubled(self.up_quarter(c)))
-        a = self.back_fine(a + _doubled(self.up_half(functional.silu(b))))
-        pixel = self.pixel(functional.silu(a))
-        kind = self.kind(functional.silu(b))
+        a = self.back_fine(a + _doubled(self.up_half(b)))
+        pixel, kind = self.pixel(a), self.kind(b)
         whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3)), grain], 1))
         return Sight(pixel[:, 0], pixel[:, 3:], pixel[:, 1:3], kind, *whole.split(self.known, 1))
 

@@ -6,6 +6,7 @@ the table `lines.LINES`, where that module is installed.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -32,6 +33,7 @@ class Read:
     others: Mapping[str, str]
 
 
+@functools.cache
 def others() -> tuple[Any, ...]:
     """The lines of tracking and flow."""
     return import_module(FOLLOWING).LINES if find_spec(FOLLOWING) else ()

@@ -39,7 +39,7 @@ MOST = 4  # things of a scene
 RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
 CUT, WIDER = 52, 1.3  # pixels of a square that views are taken from, and how much more it shows
-SEEN = 6  # frames of a clip in which its things are looked for
+SEEN = 4  # frames of a clip in which its things are looked for
 PIXELS = 32 * 144 * 80  # of a batch, at the eye's width
 
 
@@ -248,16 +248,17 @@ def sightings(sources: Sequence[Shown]) -> Sightings:
         for c, scene in enumerate(source.scenes):
             frames = np.unique(np.linspace(0, len(source.frames[c]) - 1, SEEN).round().astype(int))
             x = frames_to_eye(np.array(source.frames[c][frames]))
-            named = _of_colors(scene)
-            for track in tracks.tracks(seen_truly(np.array(source.ids[c][frames]), scene)):
-                if track.color not in named:
+            owner = _owners(np.array(source.ids[c][frames]))
+            for number, thing in enumerate(scene.things, start=1):
+                mask = owner == number
+                there = mask.sum((1, 2)) >= tracks.LEAST
+                if not there.any():
                     continue
-                kind, there = named[track.color], track.there
-                view, *maps = cut(x[there], track.piece[there], CUT, ROOM * WIDER)
+                view, *maps = cut(x[there], mask[there], CUT, ROOM * WIDER)
                 whole = torch.cat([view * 0.5 + 0.5, *maps], 1)
-                place = alike.setdefault((kind, scene.setting), [])
+                place = alike.setdefault((thing.kind, scene.setting), [])
                 place += range(len(kinds), len(kinds) + len(whole))
-                kinds += [KINDS.index(kind)] * len(whole)
+                kinds += [KINDS.index(thing.kind)] * len(whole)
                 squares.append((whole * 255).round().to(torch.uint8))
     return Sightings(
         squares=torch.cat(squares),
@@ -266,12 +267,16 @@ def sightings(sources: Sequence[Shown]) -> Sightings:
     )
 
 
+def _owners(ids: np.ndarray) -> Tensor:  # F H W -> F h w
+    """The number of the thing that each cell of the eye's maps is of."""
+    rows, columns = seen_size(*ids.shape[1:])
+    size = (rows // 2, columns // 2)
+    return torch.from_numpy(np.stack([_nearest(one, size) for one in ids]).astype(np.int64))
+
+
 def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
     """What a perfect eye would see of things in frames (F H W): its logits are 9 or -9."""
-    frames, height, width = ids.shape
-    rows, columns = seen_size(height, width)
-    size = (rows // 2, columns // 2)
-    owner = torch.from_numpy(np.stack([_nearest(one, size) for one in ids]).astype(np.int64))
+    frames, owner = len(ids), _owners(ids)
     rest = [-1] * (MOST - len(scene.things))
     colors = [-1, *(COLORS.index(thing.color) for thing in scene.things), *rest]
     kinds = [-1, *(KINDS.index(thing.kind) for thing in scene.things), *rest]
@@ -291,15 +296,6 @@ def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
     return Sight(
         18 * (owner > 0).float() - 9, color, true.middle(), kind, *[nothing] * len(OF_A_FRAME)
     )
-
-
-def _of_colors(scene: Scene) -> dict[str, str]:
-    """The kind of what is of each colour, where there is only one and colours show."""
-    if scene.style in COLOURLESS:
-        return {}
-    looks = {(thing.color, thing.kind) for thing in scene.things}
-    colors = [color for color, _ in looks]
-    return {color: kind for color, kind in looks if colors.count(color) == 1}
 
 
 def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ from worldreel.eval import tracks
 from worldreel.eval.eye import OF_A_FRAME, Eye, Sight, frames_to_eye
 from worldreel.eval.known import COLORS, KINDS
 from worldreel.eval.shape import Shape, close
-from worldreel.eval.tracks import BANDS, MOMENTS, Track
+from worldreel.eval.tracks import BANDS, MOMENTS, SPANS, Track
 from worldreel.world.facts import COLOURLESS
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "examiner"
@@ -77,7 +77,7 @@ class Motion(nn.Module):
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()
-        inputs = MOMENTS * 10 + (len(BANDS) - 1) * 4
+        inputs = MOMENTS * 10 + (len(BANDS) - 1) * (3 * SPANS + 1)
         self.net = nn.Sequential(
             nn.Linear(inputs, width),
             nn.SiLU(),
@@ -94,7 +94,7 @@ class Motion(nn.Module):
         return self.net((features - self.mean) / self.spread)
 
 
-def features(moments: Tensor, flow: Tensor) -> Tensor:  # N MOMENTS 5, N bands 4 -> N inputs
+def features(moments: Tensor, flow: Tensor) -> Tensor:  # N MOMENTS 5, N bands . -> N inputs
     """What `Motion` looks at: where a thing is, how it moves from where it was, the background."""
     since = moments - moments[:, :1]
     return torch.cat([moments.flatten(1), since.flatten(1), flow.flatten(1)], 1)
@@ -102,10 +102,7 @@ def features(moments: Tensor, flow: Tensor) -> Tensor:  # N MOMENTS 5, N bands 4
 
 def mirrored(moments: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """The same of the mirrored clip."""
-    return (
-        moments * torch.tensor([-1.0, 1, 1, 1, 1]),
-        flow * torch.tensor([-1.0, 1, 1, 1]),
-    )
+    return moments * torch.tensor([-1.0, 1, 1, 1, 1]), tracks.reflected(flow)
 
 
 class Rulers:

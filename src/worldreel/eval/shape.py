@@ -35,7 +35,7 @@ class Shape(nn.Module):
             *_layer(coarse, coarse, 3, 1),
             *_layer(coarse, coarse, 3, 2),
             nn.Flatten(),
-            nn.Dropout(0.2),
+            nn.Dropout(0.4),
             nn.Linear(coarse * (SIDE // 8) ** 2, 96),
             nn.SiLU(),
             nn.Linear(96, len(KINDS)),

@@ -24,6 +24,7 @@ PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
 _NEAR = 7  # cells: middles that are nearer are one
 _VOTES = 4  # cells that point to a middle, at least
 MOMENTS = 12  # at which a track is looked at
+SPANS = 3  # of a clip, in each of which the background's way is told: what turns goes back
 BANDS = (-20, -14, -8, -2, 6, 20)  # rows of cells from the middle: sky, far, horizon, middle, near
 
 
@@ -150,22 +151,39 @@ def moments(track: Track) -> Tensor:  # MOMENTS 5
     return track.place[torch.linspace(0, last, MOMENTS).round().long()]
 
 
-def background(x: Tensor, sight: Sight) -> Tensor:  # F 3 H W -> bands 4
-    """How the background moves over the clip, in each band of rows: right, down, and apart (how
-    much faster at the edges), in halves of the width; and how plainly it shows that.
+def background(x: Tensor, sight: Sight) -> Tensor:  # F 3 H W -> bands 3*SPANS+1
+    """How the background moves in each third of the clip, in each band of rows: right, down, and
+    apart (how much faster at the edges), in halves of the width; and how plainly it shows that.
 
     Lucas and Kanade's least squares on each pair of frames, from coarse to fine, without what the
     eye takes for things.
     """
     if len(x) < 2:
-        return torch.zeros(len(BANDS) - 1, 4)
+        return torch.zeros(len(BANDS) - 1, 3 * SPANS + 1)
     gray = functional.avg_pool2d(x.mean(1, keepdim=True), 2)  #                F 1 h w
     things = (sight.thing[:, None] > 0).float()
     around = functional.max_pool2d(things, 7, stride=1, padding=3)
     free = (1 - around[:-1]) * (1 - around[1:])  #                             F-1 1 h w
     coarse, _ = _flow(functional.avg_pool2d(gray, 2), functional.avg_pool2d(free, 2), None)
     fine, clear = _flow(gray, free, coarse)
-    return torch.cat([fine.sum(0), clear.mean(0)[:, None]], 1)
+    spans = [part.sum(0) for part in fine.tensor_split(SPANS)]
+    return torch.cat([*spans, clear.mean(0)[:, None]], 1)
+
+
+def turned(flow: Tensor) -> Tensor:  # ... 3*SPANS+1, twice
+    """The background of the clip shown backwards."""
+    *spans, clear = flow.split([3] * SPANS + [1], -1)
+    return torch.cat([*(-span for span in reversed(spans)), clear], -1)
+
+
+def stilled(flow: Tensor) -> Tensor:  # ... 3*SPANS+1, twice
+    """The background of the clip frozen."""
+    return torch.cat([torch.zeros_like(flow[..., :-1]), flow[..., -1:]], -1)
+
+
+def reflected(flow: Tensor) -> Tensor:  # ... 3*SPANS+1, twice
+    """The background of the mirrored clip."""
+    return flow * torch.tensor([-1.0, 1, 1] * SPANS + [1.0])
 
 
 def _flow(gray: Tensor, free: Tensor, guess: Tensor | None) -> tuple[Tensor, Tensor]:
