@@ -70,11 +70,21 @@ WEIGHTS = {"thing": 1.0, "color": 0.5, "middle": 0.8, "kind": 0.4}
 
 
 def train_eye(
-    sources: Sequence[lessons.Shown], weights: Sequence[float], steps: int, seed: int, kept: Path
+    sources: Sequence[lessons.Shown],
+    weights: Sequence[float],
+    steps: int,
+    seed: int,
+    kept: Path,
+    start: Path | None,
 ) -> Eye:
-    """The eye, from nothing or from what is kept of a run that was stopped."""
+    """The eye, from nothing, from an earlier one (`start`) as far as its parts fit, or from what is
+    kept of a run that was stopped."""
     torch.manual_seed(seed)
     eye = Eye()
+    if start is not None:
+        own, old = eye.state_dict(), torch.load(start, weights_only=True)
+        fits = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
+        eye.load_state_dict(own | fits)
     optimizer = torch.optim.AdamW(eye.parameters(), lr=3e-3, betas=(0.9, 0.98), weight_decay=0.01)
     first = 0
     if kept.exists():
@@ -243,6 +253,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/rulers"), help="for renders")
     parser.add_argument("--weights", type=Path, default=PACKAGED)
     parser.add_argument("--steps", type=int, default=700, help="of the eye")
+    parser.add_argument("--start", type=Path, help="an earlier eye.pt to start the eye from")
     parser.add_argument("--views", type=int, default=900, help="steps of the sense of shape")
     parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
     parser.add_argument("--tracks", type=int, default=1300, help="clips that motion learns from")
@@ -258,7 +269,9 @@ def main(arguments: list[str] | None = None) -> None:
     weights = [float(len(one.frames)) for one in given]
     weights += [OWN_WEIGHT * len(one.frames) for one in own]
     parts = {
-        "eye": lambda: train_eye(sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt"),
+        "eye": lambda: train_eye(
+            sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt", chosen.start
+        ),
         "shape": lambda: train_shape(sources, chosen.views, seed=0),
         "motion": lambda: train_motion(moves(chosen.clips, chosen.tracks), 4000, seed=0),
     }

@@ -30,7 +30,7 @@ FIRST_SEED = 5_100_000
 COUNT = 300
 LEAST_RIGHT, MOST_ALARMS = 0.95, 0.05
 # What a ruler has to reach: most of the lines of words, the sides and the count more than others.
-REQUIRED = dict.fromkeys(
+REQUIRED: dict[str, float] = dict.fromkeys(
     ("colour", "kind", "side", "setting", "light", "style", "count", "camera"), 0.97
 )
 FILES = {"small": "calibration-small.json"}  # by world; of the others there is one

@@ -44,21 +44,17 @@ class Sight(NamedTuple):
     style: Tensor  #   N 1+styles
 
 
-def _active(width: int, *, normed: bool = True) -> nn.Module:
-    return nn.Sequential(nn.GroupNorm(_GROUPS, width), nn.SiLU()) if normed else nn.SiLU()
+def _active(width: int) -> nn.Module:
+    return nn.Sequential(nn.GroupNorm(_GROUPS, width), nn.SiLU())
 
 
 class _Block(nn.Module):
-    """Two 3x3 convolutions beside a skip; the second starts at zero.
+    """Two 3x3 convolutions beside a skip; the second starts at zero."""
 
-    Norms make it learn much faster, and cost too much where maps are large.
-    """
-
-    def __init__(self, width: int, *, normed: bool = True) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        conv = nn.Conv2d(width, width, 3, padding=1)
-        self.first = nn.Sequential(_active(width, normed=normed), conv)
-        self.active = _active(width, normed=normed)
+        self.first = nn.Sequential(_active(width), nn.Conv2d(width, width, 3, padding=1))
+        self.active = _active(width)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(self.second.weight)
 
@@ -85,8 +81,15 @@ class Eye(nn.Module):
         self.up_quarter = nn.Conv2d(coarse, middle, 1)
         self.back_middle = _Block(middle)
         self.up_half = nn.Sequential(_active(middle), nn.Conv2d(middle, fine, 1))
-        self.back_fine = _Block(fine, normed=False)
-        self.pixel = nn.Sequential(nn.SiLU(), nn.Conv2d(fine, 3 + len(COLORS), 1))
+        # Where borders are is in the fine maps, which would be lost in a sum.
+        self.detail = _active(fine)
+        self.pixel = nn.Sequential(
+            nn.Conv2d(2 * fine, fine, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(fine, fine, 3, padding=1),
+            nn.SiLU(),
+            nn.Conv2d(fine, 3 + len(COLORS), 1),
+        )
         self.kind = nn.Sequential(_active(middle), nn.Conv2d(middle, len(KINDS), 1))
         # Weather and style are in the grain, setting and light in the whole.
         self.known = [1 + len(names) for names in OF_A_FRAME.values()]
@@ -99,8 +102,8 @@ class Eye(nn.Module):
         c = self.coarse(self.down_eighth(b))  #                        N . H/8 W/8
         grain = torch.cat([a.mean((2, 3)), b.mean((2, 3)), b.amax((2, 3))], 1)
         b = self.back_middle(b + _doubled(self.up_quarter(c)))
-        a = self.back_fine(a + _doubled(self.up_half(b)))
-        pixel, kind = self.pixel(a), self.kind(b)
+        pixel = self.pixel(torch.cat([self.detail(a), _doubled(self.up_half(b))], 1))
+        kind = self.kind(b)
         whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3)), grain], 1))
         return Sight(pixel[:, 0], pixel[:, 3:], pixel[:, 1:3], kind, *whole.split(self.known, 1))
 

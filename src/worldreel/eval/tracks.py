@@ -22,6 +22,7 @@ OFTEN = 0.2  # of the frames: what is seen in fewer is no thing
 SPECK = 0.3  # of a piece of any colour: what is less of it is no colour of its own
 PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
 _NEAR = 7  # cells: middles that are nearer are one
+_ONE = 0.35  # of the sides of two things as squares, added: middles that are nearer are one
 _VOTES = 4  # cells that point to a middle, at least
 MOMENTS = 12  # at which a track is looked at
 SPANS = 3  # of a clip, in each of which the background's way is told: what turns goes back
@@ -118,8 +119,21 @@ def _pieces(thing: Tensor, middle: Tensor) -> Tensor:  # F h w, F 2 h w -> F h w
         if not len(peaks):
             continue
         far = (y[:, None] - peaks[:, 0]).square() + (x[:, None] - peaks[:, 1]).square()
-        labels[f, rows, columns] = 1 + far.argmin(1)
+        labels[f, rows, columns] = 1 + _joined(far.argmin(1), peaks.float())
     return labels
+
+
+def _joined(nearest: Tensor, peaks: Tensor) -> Tensor:  # N, P 2 -> N
+    """Which middle each cell is of, where those that are nearer to each other than their things are
+    large are one: cells of a large thing miss its middle by more."""
+    size = torch.bincount(nearest, minlength=len(peaks)).sqrt()
+    apart = torch.cdist(peaks, peaks) / (size[:, None] + size).clamp_min(1)
+    own = list(range(len(peaks)))
+    larger: list[int] = []
+    for one in size.argsort(descending=True).tolist():
+        own[one] = next((other for other in larger if apart[one, other] < _ONE), one)
+        larger += [one] * (own[one] == one)
+    return torch.tensor(own)[nearest]
 
 
 def _settled(piece: Tensor, names: Tensor, count: int) -> Tensor:  # F h w, twice -> F h w
