@@ -53,6 +53,17 @@ def test_close_views_are_of_the_kind_that_they_say():
     assert {KINDS[i] for i in kind.tolist()} == kinds
 
 
+def test_no_kind_is_left_out_of_the_views(monkeypatch):
+    where = lessons.sightings([shown()])
+    alike = tuple(torch.tensor([i]) for i in range(len(where.kinds)))
+    where = dataclasses.replace(where, alike=alike, kinds=torch.arange(len(alike)))
+    assert len(alike) > 3
+    monkeypatch.setattr(lessons, "VIEWS", 3)
+    rng = np.random.default_rng(0)
+    seen = {int(kind) for _ in range(20) for kind in lessons.views(where, rng)[1]}
+    assert seen == {*range(len(alike))}
+
+
 def test_a_perfect_eye_counts_what_overlaps():
     (scene,) = shown().scenes
     two = dataclasses.replace(scene, things=(scene.things[0], scene.things[0]))

@@ -301,7 +301,8 @@ def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
 def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Close views of things (N 4 S S) and their kinds (N): every kind in every setting alike, so
     that no setting speaks for a kind. A little turned, stretched, softened and recoloured."""
-    groups = [where.alike[i] for i in rng.permutation(VIEWS) % len(where.alike)]
+    sort = rng.permutation(max(VIEWS, len(where.alike)))[:VIEWS] % len(where.alike)
+    groups = [where.alike[i] for i in sort]
     pick = torch.stack([group[int(rng.integers(len(group)))] for group in groups])
     squares = where.squares[pick].float() / 255
     turn = rng.uniform(-0.12, 0.12, VIEWS)
