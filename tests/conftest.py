@@ -82,7 +82,7 @@ _RECIPE = """
         preset = presets.TextPreset(slots=len(LABELS), dim=16, heads=2, layers=1, out_dim=16)
         return text_stage.Config(
             preset=preset, first_seed=1_000_000, scenes=4, judged=2, steps=4, batch=4,
-            dropout=0.2, save_every=0.0,
+            save_every=0.0,
         )
 
 
