@@ -91,7 +91,8 @@ class Reading:
         of_things: list[Fact] = []
         keys = []
         for index, thing in enumerate(self._things):
-            of_things += [Fact(name, (index,), value) for name, value in thing.looks.items()]
+            looks = sorted(thing.looks.items(), key=lambda look: look[0] != "kind")
+            of_things += [Fact(name, (index,), value) for name, value in looks]
             of_things += [fact for fact in self._said if fact.args == (index,)]
             color = thing.looks.get("color")
             keys.append((thing.looks["kind"], *([color] if color else [])))

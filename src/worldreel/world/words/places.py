@@ -83,8 +83,9 @@ PLACES: dict[str, Table] = {
         ),
         row(
             "sandy coast",
-            "on (a|the) (sandy beach|beach|seashore|sandy coast|coast|shore); on sand; on the sand; "
-            "by the (sea|ocean|shore|seaside); at the (seaside|beach|coast|seashore); on beach; "
+            "on (a|the) (sandy beach|beach|seashore|sandy coast|coast|shore); on sand; "
+            "on the sand; by the (sea|ocean|shore|seaside); at the (seaside|beach|coast|seashore); "
+            "on beach; "
             "?(on|at|over) the (sea|ocean)",
             "",
         ),
@@ -204,8 +205,9 @@ PLACES: dict[str, Table] = {
         row(
             "wet street",
             "",
-            "湿漉漉的街道 上; 雨后的街道 上; 霓虹灯下的湿街道 上; 霓虹灯 下; 街道 上; 街道 上; 街 上; 街 上; "
-            "马路 上; 街头; 路 上; 路边; 城市 里; 城市街道 上; 湿滑的 马路 上; 湿滑的 街道 上",
+            "湿漉漉的街道 上; 雨后的街道 上; 霓虹灯下的湿街道 上; 霓虹灯 下; 街道 上; 街道 上; "
+            "街 上; 街 上; 马路 上; 街头; 路 上; 路边; 城市 里; 城市街道 上; 湿滑的 马路 上; "
+            "湿滑的 街道 上",
         ),
         row(
             "sandy coast",

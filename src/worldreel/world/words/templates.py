@@ -241,7 +241,7 @@ CLAUSES: dict[str, dict[str, tuple[str, ...]]] = {
         "en": ("{a} {doing}", "{a} {doing} and {happening}"),
         "zh": (
             "{a}[{where}]{does}",
-            "{a}{does}并{happens}",
+            "{a}[{where}]{does}并{happens}",
             "{a}{stays}{where}",
             "{spot}{sits}着{a}",
         ),
