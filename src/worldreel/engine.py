@@ -30,7 +30,7 @@ from worldreel.flow import Velocity
 from worldreel.media import Video
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
-from worldreel.models.presets import Settings
+from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
 from worldreel.prompt import read
 from worldreel.request import Limits, Plan, Request, RequestWarning, Size, by_name, parse_size, plan
@@ -96,7 +96,7 @@ def _folder(model: str | Path) -> Path:
 
 def _settings(file: Path) -> Settings:
     try:
-        s = Settings(**json.loads(file.read_text(encoding="utf-8")))
+        s = build(Settings, dict(json.loads(file.read_text(encoding="utf-8"))))
         if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
             raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
         if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):

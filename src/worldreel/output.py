@@ -98,8 +98,10 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         number, why = error.errno, error.strerror
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            why = f"no space left on the disk ({why}): free some, or choose another folder"
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            why = "no space left on the disk: free some, or choose another folder"
+        elif number == errno.EFBIG:
+            why = "it would be larger than a file may be here (`ulimit -f` tells): ask for less"
         elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
             why = f"the folder is not writable ({why}): choose another"
         elif number in (errno.ENOENT, errno.ENOTDIR):

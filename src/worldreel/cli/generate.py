@@ -286,7 +286,7 @@ def _tell(answer: dict[str, Any]) -> None:
     for note in answer["notes"]:
         print(f"note: {note}", file=sys.stderr)
     frames, fps = answer["num_frames"], answer["fps"]
-    length = f"{frames} frames, {frames / fps:g} s" if frames > 1 else "a picture"
+    length = f"{frames} frames, {frames / fps:.3g} s" if frames > 1 else "a picture"
     place = answer["path"]
     if answer["kind"] == "folder":
         place = f"{place.rstrip('/')}/ (a folder of .png files)"

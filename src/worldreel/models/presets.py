@@ -77,7 +77,7 @@ class Settings:
     trained_seconds: float | None = None
 
 
-Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset)
+Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset, Settings)
 
 
 def build(kind: type[Preset], data: dict[str, Any]) -> Preset:
