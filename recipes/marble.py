@@ -113,7 +113,14 @@ def dit() -> dit_stage.Config:
     )  # fmt: skip
 
 
-SETTINGS = Settings(name="marble", steps=20, guidance_scale=5.0, flow_shift=2.0)
+SETTINGS = Settings(
+    name="marble",
+    steps=20,
+    guidance_scale=5.0,
+    flow_shift=2.0,
+    trained_sizes=tuple(dict.fromkeys(f"{f.size[0]}x{f.size[1]}" for f in folders())),
+    trained_seconds=max(f.seconds for f in folders()),
+)
 
 
 def render_all() -> None:

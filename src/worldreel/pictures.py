@@ -55,6 +55,21 @@ def _pixels(image: Image.Image) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
+def fitted(pixels: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+    """(H, W, 3) cut to the aspect of a size, around its middle, and scaled; and what was done."""
+    height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels, ""
+    scale = max(size[0] / width, size[1] / height)
+    cut = min(width, size[0] / scale), min(height, size[1] / scale)  # in the picture's own pixels
+    x, y = (width - cut[0]) / 2, (height - cut[1]) / 2
+    image = Image.fromarray(pixels).resize(
+        size, Image.Resampling.LANCZOS, box=(x, y, width - x, height - y)
+    )
+    done = "scaled" if max(x, y) < 0.5 else "cut and scaled"
+    return np.asarray(image), f"{width}x{height}, was {done} to {size[0]}x{size[1]}"
+
+
 def _opened(path: str | os.PathLike[str]) -> Image.Image:
     try:
         with warnings.catch_warnings():

@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,21 +11,30 @@ import typer
 
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
+from worldreel.extras import missing
 
-app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 @app.callback()
 def judge() -> None:
     """Judge a model by what its videos show."""
+    if find_spec("mujoco") is None:  # said before torch is loaded
+        raise missing("mujoco")
 
 
 @app.command()
 def words(
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
-    count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
-    out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
-    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
+    out: Annotated[
+        str | None, typer.Option(help="The folder of the card.", show_default="cards/MODEL")
+    ] = None,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it; from 0.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -34,7 +44,7 @@ def words(
     """
     if count < 1 or first_seed < 0:
         raise RequestError("--count must be at least 1, and --first-seed at least 0")
-    folder = Path(out or f"cards/{Path(model).name}")
+    folder = Path(out or f"cards/{Path(model).resolve().name}")
     with progress(quiet=quiet) as told:
         answer = _card().words(
             model=model, count=count, first_seed=first_seed, out=folder, progress=told
@@ -44,7 +54,7 @@ def words(
 
 @app.command()
 def calibrate(
-    count: Annotated[int, typer.Option(help="How many real renders.")] = 300,
+    count: Annotated[int, typer.Option(help="How many real renders; from 2.")] = 300,
     write: Annotated[
         bool, typer.Option("--write", help="Keep the answer beside the rulers' weights.")
     ] = False,

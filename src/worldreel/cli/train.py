@@ -27,11 +27,15 @@ class Stage(StrEnum):
 def train(
     stage: Annotated[Stage, typer.Argument(help="What to train.")],
     recipe: Annotated[str, typer.Argument(help="A name in recipes/, or a .py file.")],
-    out: Annotated[str | None, typer.Option(help="The run's folder: runs/RECIPE-STAGE.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE-STAGE")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on where the run stopped, or anew.")
     ] = True,
-    minutes: Annotated[float | None, typer.Option(help="Stop by then, resumably.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop by then, resumably.", show_default="when it is done")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),

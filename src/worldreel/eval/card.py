@@ -25,6 +25,7 @@ from worldreel.eval.metrics import LINES
 from worldreel.eval.probes import Reading
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
+from worldreel.output import check_folder
 
 BOTH = 100  # scenes that are made in both languages
 COMPARED = ("colour", "kind", "side", "setting")
@@ -63,7 +64,7 @@ def words(
     """
     if count < 1 or first_seed < 0:
         raise RequestError("count must be at least 1, and first_seed at least 0")
-    folder = report.folder(out)
+    folder = check_folder(out)
     rulers, known = probes.load(), calibration.packaged()
     engine = model if isinstance(model, Engine) else load(model)
     began = time.monotonic()
