@@ -76,7 +76,7 @@ class Tags:
         cast = self.cast
         if unit.verb != "acts" or len(unit.groups) > 1:
             return []
-        (group,) = unit.groups
+        group = unit.groups[0]
         kind, colors = cast.kind(group[0]), [cast.color(i) for i in group]
         hues = tuple(fact for fact in colors if fact is not None)
         named = self.clauses.namer.new(group, bare=True, plain=bool(hues))
