@@ -245,8 +245,8 @@ class Clauses:
         if self.pen.often(0.4):
             return {"pull": Piece(self.pen.word("pull", value))}
         if value in OTHER_SIDE:
-            slots = {"from": Piece(self.pen.word("start", value))}
-            return slots | {"to": Piece(self.pen.word("goal", value), way.facts)}
+            start, goal = (self.pen.word(slot, value) for slot in ("start", "goal"))
+            return {"from": Piece(start), "to": Piece(goal, way.facts)}
         near = self.pen.forms("nearing", value, fit=lambda phrase: does.text not in phrase)
         return {"nearing": Piece(self.pen.spelled(near[0]), way.facts)}
 

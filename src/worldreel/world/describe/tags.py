@@ -74,9 +74,9 @@ class Tags:
     def _keywords(self, unit: Unit) -> list[Piece]:
         """What, its colour, what it does, where to: each by itself; [] for more than one name."""
         cast = self.cast
-        if unit.verb != "acts" or len(unit.groups) > 1:
+        group, *others = unit.groups
+        if unit.verb != "acts" or others:
             return []
-        (group,) = unit.groups
         kind, colors = cast.kind(group[0]), [cast.color(i) for i in group]
         hues = tuple(fact for fact in colors if fact is not None)
         named = self.clauses.namer.new(group, bare=True, plain=bool(hues))
