@@ -32,7 +32,15 @@ def test_near_words_are_mapped_and_said(lexicon):
     reading = lexicon.read("two balls rolled")
     assert reading.mapped == {"balls": "ball", "rolled": "rolls"}
     assert reading.ignored == ("two",)
-    assert lexicon.read("woodn").mapped == {"woodn": "wooden"}
+    for slip in ("woodenn", "wodden", "woodne"):
+        assert lexicon.read(slip).mapped == {slip: "wooden"}
+    assert lexicon.read("rollin rollling").mapped == {"rollin": "rolling", "rollling": "rolling"}
+
+
+def test_another_word_is_not_a_slip():
+    known = Lexicon(("weather", "night", "three", "cone", "truck", "speed", "speckled"))
+    foreign = "leather knight tree cane struck seed feather sprinkled"
+    assert known.read(foreign).ignored == tuple(foreign.split())
 
 
 def test_no_word_is_dropped_in_silence(lexicon):

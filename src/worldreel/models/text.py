@@ -11,7 +11,6 @@ Shapes: B batch, L words, M slots, D width, E width of the states.
 
 from __future__ import annotations
 
-import difflib
 import re
 import zlib
 from collections.abc import Sequence
@@ -116,11 +115,25 @@ class Lexicon:
         for form in (word + "s", word + "ing"):
             if form in self._id:
                 return form
-        if len(word) >= 4:
-            close = difflib.get_close_matches(word, self._english, n=1, cutoff=0.84)
-            if close:
-                return close[0]
-        return None
+        # A slip of the finger, not another word: "tree" is not "three", nor "leather" "weather".
+        if len(word) < 6:
+            return None
+        alike = (w for w in self._english if w[0] == word[0] and len(w) >= 5 and _slip(word, w))
+        return next(alike, None)
+
+
+def _slip(typed: str, word: str) -> bool:
+    """Whether one letter too many, too few, another, or two that changed places part two words."""
+    at = next((i for i, (a, b) in enumerate(zip(typed, word, strict=False)) if a != b), None)
+    if at is None:
+        return abs(len(typed) - len(word)) == 1
+    swapped = typed[at + 1 : at + 2] + typed[at] + typed[at + 2 :]
+    return word[at:] in (
+        typed[at + 1 :],
+        word[at] + typed[at:],
+        word[at] + typed[at + 1 :],
+        swapped,
+    )
 
 
 def _plain(text: str) -> str:
