@@ -42,10 +42,9 @@ class Engine:
                 progress(stage, done, 2)
         frames = np.full((made.num_frames, made.height, made.width, 3), 90, np.uint8)
         metadata = {
-            "request": made.to_json(),
+            "request": made.to_json() | {"notes": [*made.notes, "marble does not know 'zebra'"]},
             "words": {"read": ["red", "ball"], "mapped": {"orb": "ball"}, "ignored": ["zebra"]},
             "seconds": {"prompt": 0.1, "paint": 0.2, "decode": 0.3},
-            "notes": [*made.notes, "marble does not know 'zebra'"],
         }
         return Video(frames, made.fps, np.zeros((1, 8, 1, 2, 3), np.float32), metadata)
 
@@ -219,6 +218,9 @@ def test_bad_files_are_one_line(no_engine, capsys):
         (["--contact-sheet", "missing/a.png"], "does not exist"),
     ]:
         assert says in refused(capsys, "generate", "x", *args, code=1)
+    for args in (["train", "text", "marble"], ["eval", "words"]):
+        for out in ("file", "file/below"):
+            assert "file is a file, where a folder" in refused(capsys, *args, "--out", out, code=1)
 
 
 def test_a_damaged_checkpoint_is_one_line(no_engine, monkeypatch, capsys):

@@ -303,7 +303,7 @@ def test_metadata_says_how_it_was_made(model):
     json.dumps(told)
 
 
-def test_what_differs_from_what_was_asked_is_a_warning(model):
+def test_what_differs_from_what_was_asked_is_a_warning(model, tmp_path):
     """Every note is a warning, where the caller stands, and in the notebook's picture."""
     asked: dict[str, Any] = dict(seconds=1.1, negative_prompt="cube dragon", **SMALL)
     with pytest.warns(RequestWarning) as warned:
@@ -321,6 +321,7 @@ def test_what_differs_from_what_was_asked_is_a_warning(model):
         ]
     )
     assert {one.filename for one in warned} == {__file__}
+    assert Video.open(video.save(tmp_path / "a.mp4")).notes == video.notes
     assert "note: tiny does not know &#x27;zebra&#x27;" in video._repr_html_()
     with pytest.warns(RequestWarning, match="no word of this prompt: the video shows") as warned:
         model.generate("zzz", num_frames=4, **SMALL)

@@ -150,7 +150,7 @@ def test_what_training_never_showed_is_noted():
         (dict(), None),
         (dict(size="144x80"), None),
         (dict(seconds=4), None),
-        (dict(size="144x96"), "not trained on 144x96 but mostly on 144x80, then 256x144"),
+        (dict(size="144x96"), "not trained on 144x96 but mostly on 144x80, then on 256x144"),
         (dict(aspect="9:16"), "not trained on 144x256"),
         (dict(num_frames=52), "up to 4 s, not 4.33 s"),
     ):
@@ -158,7 +158,7 @@ def test_what_training_never_showed_is_noted():
         assert len(notes) == (note is not None) and (note or "") in "".join(notes)
         assert plan(Request(prompt="x", **asked), UNKNOWN).notes == ()
     one = Limits(name="one", trained_sizes=((96, 96),))
-    note = "one was not trained on 256x144 but on 96x96 alone: expect less"
+    note = "one was not trained on 256x144 but on 96x96 alone: it may look worse"
     assert plan(Request(prompt="x"), one).notes == (note,)
 
 

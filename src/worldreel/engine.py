@@ -130,6 +130,12 @@ class Engine:
         self.compressor = compressor.to(device)
         self.device = device
 
+    def __repr__(self) -> str:
+        parts = (self.text, self.dit, self.compressor)
+        millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        kind = str(self.dit.dtype).removeprefix("torch.")
+        return f"Engine({self.settings.name}, {millions:.1f} M parameters, {kind}, {self.device})"
+
     @property
     def limits(self) -> Limits:
         """What a request may ask for."""
@@ -222,10 +228,9 @@ class Engine:
             fps=made.fps,
             latents=latents.cpu().clone(),  # out of inference mode: a tensor like any other
             metadata={
-                "request": made.to_json(),
+                "request": made.to_json() | {"notes": notes},
                 "words": words,
                 "seconds": took,
-                "notes": notes,
             },
         )
 

@@ -82,7 +82,7 @@ class Video:
 
     def __repr__(self) -> str:
         f, h, w, _ = self.frames.shape
-        return f"Video({f} frames of {w}x{h}, {self.seconds:g} s at {self.fps:g} fps)"
+        return f"Video({f} frames of {w}x{h}, {self.seconds:.3g} s at {self.fps:g} fps)"
 
     @property
     def seconds(self) -> float:
@@ -91,7 +91,7 @@ class Video:
     @property
     def notes(self) -> list[str]:
         """What was made differently from what was asked, and words that the model did not know."""
-        return list(self.metadata.get("notes") or ())
+        return list((self.metadata.get("request") or {}).get("notes") or ())
 
     def to_numpy(self) -> np.ndarray:
         return self.frames

@@ -35,7 +35,9 @@ def read_image(source: Any) -> np.ndarray:
     if isinstance(source, Image.Image):
         return _pixels(source)
     if not isinstance(source, str | os.PathLike):
-        raise MediaError(f"a picture is a file, a PIL image or an array, not {type(source)}")
+        raise MediaError(
+            f"a picture is a file, a PIL image or an array, not {type(source).__name__}"
+        )
     try:
         with _opened(source) as image:
             return _pixels(image)

@@ -279,12 +279,15 @@ def _untrained(size: Size, frames: int, limits: Limits) -> list[str]:
     notes, name = [], limits.name
     if limits.trained_sizes and size not in limits.trained_sizes:
         most, *others = (f"{width}x{height}" for width, height in limits.trained_sizes)
-        known = f"mostly on {most}, then {', '.join(others)}" if others else f"on {most} alone"
-        notes.append(f"{name} was not trained on {size[0]}x{size[1]} but {known}: expect less")
+        known = f"mostly on {most}, then on {', '.join(others)}" if others else f"on {most} alone"
+        notes.append(
+            f"{name} was not trained on {size[0]}x{size[1]} but {known}: it may look worse"
+        )
     seconds, longest = frames / limits.fps, limits.trained_seconds
     if longest is not None and seconds > longest + 1e-9:
         notes.append(
-            f"{name} was trained on clips of up to {longest:g} s, not {seconds:.3g} s: expect less"
+            f"{name} was trained on clips of up to {longest:g} s, not {seconds:.3g} s: "
+            "it may look worse"
         )
     return notes
 

@@ -12,6 +12,7 @@ import typer
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
 from worldreel.extras import missing
+from worldreel.output import check_folder
 
 app = typer.Typer(
     add_completion=False,
@@ -44,7 +45,7 @@ def words(
     """
     if count < 1 or first_seed < 0:
         raise RequestError("--count must be at least 1, and --first-seed at least 0")
-    folder = Path(out or f"cards/{Path(model).resolve().name}")
+    folder = check_folder(out or f"cards/{Path(model).resolve().name}")
     with progress(quiet=quiet) as told:
         answer = _card().words(
             model=model, count=count, first_seed=first_seed, out=folder, progress=told

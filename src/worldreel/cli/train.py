@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from worldreel.errors import RequestError
+from worldreel.output import check_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -50,6 +51,7 @@ def train(
 
     find(recipe)  # an unknown recipe is said before torch is loaded
     folder = out or f"runs/{Path(recipe).stem}-{stage.value}"
+    check_folder(folder)
     main = import_module(f"worldreel.train.{stage.value}").main
     answer = main(recipe, out=folder, resume=resume, minutes=minutes, overrides=overrides)
     answer = {"stage": stage.value, "recipe": recipe, "out": folder, **(answer or {})}
