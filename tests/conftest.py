@@ -124,7 +124,7 @@ def tiny_model(tmp_path_factory):
     words = ("a", "ball", "red", "blue", "cube", "rolls", "红色", "球", "滚动")
     labels = {slot: ("unsaid", "x", "y") for slot in ("kind", "color", "setting", "side")}
     text = TextEncoder(presets.TINY_TEXT, Lexicon(words), labels)
-    text = _randomize(text.init(torch.Generator().manual_seed(1)), 1)
+    _randomize(text.init(torch.Generator().manual_seed(1)), 1)
     for head in text.heads:  # sure of what it reads, as a trained one is
         head.weight.data *= 20
     dit = _randomize(DiT(presets.TINY_DIT), 2)

@@ -73,7 +73,7 @@ def test_links_lead_somewhere():
 def prompts() -> list[str]:
     """Every prompt that a newcomer is given to type."""
     texts = [page.read_text() for page in ROOT.glob("README*.md")]
-    found = [p for text in texts for p in re.findall(r'(?:generate\(?|prompt =) ?"(.+?)"', text)]
+    found = [p for text in texts for p in re.findall(r'generate[( ]"(.+?)"', text)]
     return [*found, *re.findall(r"^PROMPT .= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)]
 
 

@@ -52,7 +52,8 @@ _ELSEWHERE = MappingProxyType(
     }
 )
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class RequestWarning(UserWarning):

@@ -22,6 +22,7 @@ from torch import Generator, Tensor
 from torch.nn import functional
 
 from worldreel import checkpoint, parallel
+from worldreel.models.attention import Linear
 from worldreel.models.presets import TextPreset
 from worldreel.models.text import Lexicon, TextEncoder
 from worldreel.parallel import Ranks
@@ -158,12 +159,13 @@ def begin(model: TextEncoder, earlier: TextEncoder) -> None:
             continue
         model.slots[i] = earlier.slots[slots[slot]]
         before, head = earlier.labels[slot], earlier.heads[slots[slot]]
+        mine = model.heads[i]
+        assert isinstance(mine, Linear) and isinstance(head, Linear)
         for j, value in enumerate(values):
             if value in before:
                 k = before.index(value)
                 ours[slot][j] = codes[slot][k]
-                model.heads[i].weight[j] = head.weight[k]
-                model.heads[i].bias[j] = head.bias[k]
+                mine.weight[j], mine.bias[j] = head.weight[k], head.bias[k]
 
 
 def main(
