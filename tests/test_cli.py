@@ -276,7 +276,8 @@ def test_standard_input(tmp_path, monkeypatch):
 
 
 SLOW = """
-import types, time, numpy as np
+import signal, types, time, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started without
 from worldreel import media
 from worldreel.media import Video
 def slow(*a, **k):
