@@ -1,0 +1,40 @@
+"""The lines of the card that tracking and flow answer: a table.
+
+    seen = look(probes.load(), frames)
+    answer = line.read(seen)                  # Answer(value=..., figures=...)
+    right = answer.value == line.wanted(said)
+
+`wanted` is None where a line has nothing to ask of such a clip. A figure of a line is how often the
+answer is the wanted one; that the clip shows nothing is never the wanted answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from worldreel.eval.alive import alive
+from worldreel.eval.look import Answer, Look, Said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """read: the answer of a clip; wanted: the answer that is right, None if there is none;
+    accuracy: the least share of undamaged renders that it has to be right on."""
+
+    key: str
+    question: str
+    read: Callable[[Look], Answer]
+    wanted: Callable[[Said], str | None]
+    accuracy: float = 0.95
+
+
+def _moves(said: Said) -> str | None:
+    """Whether something is to move: a camera, or a thing that does more than rest."""
+    still = all(fact.value in ("rests", "stands") for fact in said.all("action"))
+    return None if still and said.value("camera") == "static" else "moves"
+
+
+LINES = (
+    Line(key="alive", question="does it move, and show something?", read=alive, wanted=_moves),
+)
