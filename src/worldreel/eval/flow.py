@@ -38,8 +38,15 @@ class Flow:
 
     def at(self, y: Tensor, x: Tensor) -> Tensor:
         """How the background goes at places in each pair (P), right and down: P 2."""
-        band = _bands(y.contiguous()).clamp(0, len(EDGES) - 2)
-        here = self.motion[torch.arange(len(band)), band]
+        edges = torch.tensor(EDGES, dtype=torch.float32) / (WIDTH / 4)
+        middle = (edges[:-1] + edges[1:]) / 2
+        place = y.clamp(float(middle[0]), float(middle[-1]))
+        above = (torch.bucketize(place.contiguous(), middle, right=True) - 1).clamp(
+            0, len(middle) - 2
+        )
+        share = ((place - middle[above]) / (middle[above + 1] - middle[above]))[:, None]
+        pair = torch.arange(len(place))
+        here = self.motion[pair, above] * (1 - share) + self.motion[pair, above + 1] * share
         return torch.stack([here[:, 0] + here[:, 2] * x, here[:, 1]], 1)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from worldreel.eval.alive import alive
+from worldreel.eval.falls import gravity
 from worldreel.eval.look import Answer, Look, Said
 
 
@@ -35,6 +36,11 @@ def _moves(said: Said) -> str | None:
     return None if still and said.value("camera") == "static" else "moves"
 
 
+def _falls(said: Said) -> str | None:
+    return "holds" if any(fact.value in ("falls", "flies") for fact in said.all("action")) else None
+
+
 LINES = (
     Line(key="alive", question="does it move, and show something?", read=alive, wanted=_moves),
+    Line(key="gravity", question="does it fall as it must?", read=gravity, wanted=_falls),
 )

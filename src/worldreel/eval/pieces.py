@@ -20,6 +20,7 @@ from worldreel.eval.known import COLORS
 
 LEAST = 7.0  # cells: what is smaller is no thing
 SPECK = 0.25  # of a piece of any colour: what is less of it is no colour of its own
+SLIM, FILLS = 5, 0.6  # cells, and of its box: what is less across or fills less is an edge
 NEAR = 0.17  # of half the width: how far from where it was to be a thing is looked for
 OTHER = 0.10  # of half the width: how much further away another colour counts as
 GROWN = 0.06  # of half the width: how much further away twice the area counts as
@@ -164,14 +165,21 @@ def _in_frame(sure: np.ndarray, best: np.ndarray) -> list[Piece]:  # h w each
     color = np.where(thing, best, -1)
     for patch in _connected(label):
         votes = np.bincount(best[patch], minlength=len(COLORS))
-        few = votes < SPECK * votes.sum()
-        # A speck of another colour on a thing, a glint or a shaded edge, is the thing's own.
-        color[patch & few[best]] = votes.argmax()
+        for part in _connected(np.where(patch, color + 1, 0)) if votes.max() < votes.sum() else []:
+            # A speck of another colour on a thing, a glint or a shaded edge, is the thing's own.
+            if part.sum() < SPECK * votes.sum() and not _whole(part):
+                color[part] = votes.argmax()
     found = []
     for patch in _connected(color + 1):
         if patch.sum() >= LEAST:
             found.append(_measured(patch, sure, int(color[patch][0])))
     return found
+
+
+def _whole(part: np.ndarray) -> bool:
+    """Whether a part of a patch may be a thing that stands before another."""
+    wide, high = part.any(0).sum(), part.any(1).sum()
+    return bool(min(wide, high) >= SLIM and part.sum() >= FILLS * wide * high)
 
 
 def _measured(patch: np.ndarray, sure: np.ndarray, color: int) -> Piece:
