@@ -24,6 +24,8 @@ LEVELS = (4, 2, 1)  # how much smaller than the eye's maps
 ROUNDS = 4  # of least squares at each level
 TURN = 0.06  # of the scale -1..1: a pixel that differs by so much has half a say
 STEEP = 0.004  # of a slope per cell, squared: what is flatter says little
+SHADE = (9, 17)  # cells, down and across: what is so near to a thing is left out
+QUIET = 0.0012  # of half the width per frame: a background that goes slower stands
 FASTEST = 0.3  # of half the width from one frame to the next
 
 
@@ -36,8 +38,18 @@ class Flow:
     clear: Tensor
     change: Tensor
 
+    @property
+    def stands(self) -> bool:
+        """Whether the camera does: what is far away goes nowhere."""
+        if not len(self.motion):
+            return True
+        middle = self.motion.median(0).values[:-1].abs()  # the near ground is where shadows are
+        return bool(middle.median(0).values.amax() < QUIET)
+
     def at(self, y: Tensor, x: Tensor) -> Tensor:
         """How the background goes at places in each pair (P), right and down: P 2."""
+        if self.stands:
+            return torch.zeros(len(y), 2)
         edges = torch.tensor(EDGES, dtype=torch.float32) / (WIDTH / 4)
         middle = (edges[:-1] + edges[1:]) / 2
         place = y.clamp(float(middle[0]), float(middle[-1]))
@@ -65,7 +77,8 @@ def background(x: Tensor, sight: Sight) -> Flow:  # F 3 H W
         return Flow(motion=torch.zeros(0, count, 3), clear=zero, change=torch.zeros(0))
     gray = functional.avg_pool2d(x.mean(1, keepdim=True), 2)  #               F 1 h w
     things = (sight.thing[:, None] > 0).float()
-    around = functional.max_pool2d(things, 5, stride=1, padding=2)
+    # Shadows and mirror images go with a thing, and are on the ground about it.
+    around = functional.max_pool2d(things, SHADE, stride=1, padding=(SHADE[0] // 2, SHADE[1] // 2))
     free = (1 - around[:-1]) * (1 - around[1:])  #                            P 1 h w
     motion = torch.zeros(pairs, count, 3)
     for factor in LEVELS:

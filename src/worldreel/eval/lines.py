@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from worldreel.eval.alive import alive
+from worldreel.eval.contact import contact, order
 from worldreel.eval.falls import gravity
 from worldreel.eval.look import Answer, Look, Said
 
@@ -40,7 +41,27 @@ def _falls(said: Said) -> str | None:
     return "holds" if any(fact.value in ("falls", "flies") for fact in said.all("action")) else None
 
 
+def _hits(said: Said) -> str | None:
+    return "holds" if said.all("hits") else None
+
+
+def _in_turn(said: Said) -> str | None:
+    """Who strikes whom, by their colours; None where both are of one."""
+    for hit in said.all("hits"):
+        names = [said.value("color", index) for index in hit.args]
+        if None not in names and names[0] != names[1]:
+            return ", then ".join(map(str, names))
+    return None
+
+
 LINES = (
     Line(key="alive", question="does it move, and show something?", read=alive, wanted=_moves),
     Line(key="gravity", question="does it fall as it must?", read=gravity, wanted=_falls),
+    Line(
+        key="contact",
+        question="does it move when it is touched, and not before?",
+        read=contact,
+        wanted=_hits,
+    ),
+    Line(key="time", question="does it happen in the order said?", read=order, wanted=_in_turn),
 )
