@@ -8,9 +8,10 @@ from torch.nn import functional
 from worldreel.eval.look import Answer, Look
 
 FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one colour
-STILL = 0.02  # of the same: what changes less from frame to frame stands
+STILL = 0.008  # of the same: what changes less from frame to frame stands
+HALT = 4  # frames that a clip stands in its midst, at least
 PATCH = 12  # cells: how much of a picture has to change to be seen to
-RUSTLE = 0.35  # the share of a picture's spread that changes in every frame of mere noise
+RUSTLE = 0.7  # the share of a picture's spread that changes in every frame of mere noise
 
 
 def alive(look: Look) -> Answer:
@@ -30,8 +31,17 @@ def alive(look: Look) -> Answer:
     if not len(going):
         return Answer(value="frozen", figures=figures)
     within = change[going[0] : going[-1] + 1]
-    figures["standing"] = float((within <= STILL).sum())
-    return Answer(value="halts" if figures["standing"] else "moves", figures=figures)
+    figures["standing"] = float(_longest(within <= STILL))
+    return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
+
+
+def _longest(standing: np.ndarray) -> int:
+    """How many in a row are true, at most."""
+    best = count = 0
+    for still in standing:
+        count = count + 1 if still else 0
+        best = max(best, count)
+    return best
 
 
 def _changes(look: Look) -> np.ndarray:

@@ -41,7 +41,7 @@ class Push:
 
 
 def contact(look: Look) -> Answer:
-    """"holds", "broken" where something moves untouched or what was struck stays, or None where
+    """ "holds", "broken" where something moves untouched or what was struck stays, or None where
     nothing touches and nothing is pushed."""
     found = pushes(look)
     struck = {push.thing for push in found}

@@ -48,7 +48,7 @@ class Fall:
 
 
 def gravity(look: Look) -> Answer:
-    """"holds", "broken", or None where nothing falls."""
+    """ "holds", "broken", or None where nothing falls."""
     falls = [fall for body in look.bodies if (fall := fallen(body, look)) is not None]
     if not falls:
         return Answer(value=None)

@@ -125,3 +125,21 @@ def _slopes(gray: Tensor) -> tuple[Tensor, Tensor]:  # P 1 h w -> P h w, per cel
     across = (padded[:, 0, 1:-1, 2:] - padded[:, 0, 1:-1, :-2]) / 2
     down = (padded[:, 0, 2:, 1:-1] - padded[:, 0, :-2, 1:-1]) / 2
     return across, down
+
+
+def aligned(x: Tensor, sight: Sight, flow: Flow) -> tuple[Tensor, Tensor, Tensor]:
+    """The background of each pair of frames laid over each other: before and after (P 3 h w) and
+    their weight (P 1 h w), 0 at things and where one of them has left the picture."""
+    cells = functional.avg_pool2d(x, 2)
+    _, _, h, w = cells.shape
+    things = (sight.thing[:, None] > 0).float()
+    around = functional.max_pool2d(things, SHADE, stride=1, padding=(SHADE[0] // 2, SHADE[1] // 2))
+    across = ((torch.arange(w) + 0.5) / (w / 2) - 1).expand(h, w)
+    y = (torch.arange(h) + 0.5 - h / 2) / (w / 2)
+    band = _bands(y).clamp(0, flow.motion.shape[1] - 1)
+    at = flow.motion[:, band][:, :, None]  #                                  P h 1 3
+    down = (y[:, None] + at[..., 1]).expand(-1, h, w) * w / h
+    there = torch.stack([across + at[..., 0] + at[..., 2] * across, down], -1)
+    after = functional.grid_sample(cells[1:], there, padding_mode="border", align_corners=False)
+    free = (1 - around[:-1]) * (1 - around[1:])
+    return cells[:-1], after, free * (there.abs().amax(-1) < 1)[:, None]

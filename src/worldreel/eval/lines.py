@@ -14,9 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from worldreel.eval.alive import alive
+from worldreel.eval.camera import camera
 from worldreel.eval.contact import contact, order
+from worldreel.eval.drift import drift
 from worldreel.eval.falls import gravity
 from worldreel.eval.look import Answer, Look, Said
+from worldreel.eval.permanence import permanence
+from worldreel.eval.rigid import rigidity
+from worldreel.eval.seams import seams
+from worldreel.eval.shots import actor, shots, told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +60,25 @@ def _in_turn(said: Said) -> str | None:
     return None
 
 
+def _unbroken(value: str) -> Callable[[Said], str | None]:
+    """Wanted of every clip of one shot."""
+    return lambda said: None if said.cuts else value
+
+
 LINES = (
-    Line(key="alive", question="does it move, and show something?", read=alive, wanted=_moves),
+    Line(
+        key="camera",
+        question="the move that was asked for?",
+        read=camera,
+        wanted=lambda said: None if said.cuts else str(said.value("camera")),
+        accuracy=0.97,
+    ),
+    Line(
+        key="permanence",
+        question="does everything stay, and keep its colour?",
+        read=permanence,
+        wanted=_unbroken("holds"),
+    ),
     Line(key="gravity", question="does it fall as it must?", read=gravity, wanted=_falls),
     Line(
         key="contact",
@@ -63,5 +86,36 @@ LINES = (
         read=contact,
         wanted=_hits,
     ),
+    Line(
+        key="rigidity",
+        question="does it keep its shape and size?",
+        read=rigidity,
+        wanted=_unbroken("holds"),
+    ),
     Line(key="time", question="does it happen in the order said?", read=order, wanted=_in_turn),
+    Line(
+        key="shots",
+        question="is it cut where it was said?",
+        read=shots,
+        wanted=lambda said: told(said.cuts),
+    ),
+    Line(
+        key="actor",
+        question="is it the same before and after a cut?",
+        read=actor,
+        wanted=lambda said: "same" if said.cuts else None,
+    ),
+    Line(
+        key="seams",
+        question="does it go on without a jump?",
+        read=seams,
+        wanted=_unbroken("smooth"),
+    ),
+    Line(
+        key="drift",
+        question="do colour, contrast and sharpness stay?",
+        read=drift,
+        wanted=_unbroken("steady"),
+    ),
+    Line(key="alive", question="does it move, and show something?", read=alive, wanted=_moves),
 )

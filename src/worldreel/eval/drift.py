@@ -1,0 +1,64 @@
+"""Whether colour, contrast and sharpness stay over a clip, or drift away.
+
+The background of each frame is laid over the next by its own flow, so that what a camera comes to
+see has no say, and what changes between is added up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from worldreel.eval.flow import aligned
+from worldreel.eval.look import Answer, Look
+
+FRAMES = 6  # a clip has at least
+COLOR = 0.11  # of the scale -1..1 in a second
+CONTRAST = 0.22  # of its logarithm in a second
+SHARPNESS = 0.28  # of its logarithm in a second
+FLAT = 0.02  # of the scale -1..1: what spreads less has no contrast
+
+
+def drift(look: Look) -> Answer:
+    """ "steady", "drifts", or None where there is nothing to tell it by."""
+    if len(look.frames) < FRAMES or float(look.x.std()) < FLAT:
+        return Answer(value=None)
+    before, after, weight = aligned(look.x, look.sight, look.flow)
+    seconds = len(before) / look.fps
+    total = weight.sum((2, 3)).clamp_min(1)  #                                P 1
+    step = ((after - before) * weight).sum((2, 3)) / total  #                 P 3
+    spread = [_spread(x, weight, total) for x in (before, after)]
+    rate = step.sum(0) / seconds
+    contrast = (spread[1] / spread[0]).log().mean(1).sum() / seconds
+    fine = sharpness(look.x).log().numpy()
+    figures = {
+        "colour": float(rate.abs().max()),
+        "contrast": float(contrast),
+        "sharpness": float(np.polyfit(np.arange(len(fine)) / look.fps, fine, 1)[0]),
+    }
+    good = (
+        figures["colour"] <= COLOR
+        and abs(figures["contrast"]) <= CONTRAST
+        and abs(figures["sharpness"]) <= SHARPNESS
+    )
+    return Answer(value="steady" if good else "drifts", figures=figures)
+
+
+def _spread(x: torch.Tensor, weight: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    """The standard deviation of each channel where there is weight: P 3."""
+    mean = (x * weight).sum((2, 3)) / total
+    square = (x**2 * weight).sum((2, 3)) / total
+    return (square - mean**2).clamp_min(FLAT**2).sqrt()
+
+
+def sharpness(x: torch.Tensor) -> torch.Tensor:
+    """How much of a picture's detail is fine: slopes from pixel to pixel, as a share of those
+    between pixels of half the size. F 3 H W -> F"""
+    gray = x.mean(1, keepdim=True)
+
+    def slopes(picture: torch.Tensor) -> torch.Tensor:
+        across = (picture[..., 1:] - picture[..., :-1]).abs().mean((1, 2, 3))
+        return across + (picture[..., 1:, :] - picture[..., :-1, :]).abs().mean((1, 2, 3))
+
+    return slopes(gray) / slopes(functional.avg_pool2d(gray, 2)).clamp_min(1e-4)
