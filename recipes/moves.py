@@ -2,7 +2,7 @@
 
     python -m recipes.moves
 
-Renders of seeds from 7,010,000 on, every move alike, in the plain core of the world; each clip also
+Renders of the plain core of the world with every camera, of the seeds in `SETS`; each clip also
 mirrored and backwards. They are kept in `--out`, so that a second run takes a minute.
 """
 
@@ -27,11 +27,18 @@ from worldreel.eval.known import CORE
 from worldreel.eval.look import look
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
-from worldreel.world.scene import CAMERAS, OTHER_SIDE
+from worldreel.world.scene import CAMERAS, OTHER_SIDE, Take
 
-FIRST_SEED = 7_010_000
 SIZE = (144, 80)
-SHARD = 33
+SHARD = 30
+TURNS = tuple(move for move in CAMERAS if move != "static")
+# First seed, how many clips, and their story; of the first every move but none in turn.
+SETS: tuple[tuple[int, int, str | None], ...] = (
+    (7_010_000, 240, None),
+    (7_001_000, 50, "falls"),
+    (7_002_000, 50, "hits"),
+    (7_003_000, 50, None),
+)
 # What a move becomes when its clip is shown backwards; of others nothing is said.
 BACKWARDS = {
     **{move: OTHER_SIDE[move] for move in CAMERAS if move in OTHER_SIDE},
@@ -40,45 +47,54 @@ BACKWARDS = {
 }  # fmt: skip
 
 
-def renders(out: Path, count: int) -> Iterator[tuple[np.ndarray, str]]:
+def staged(first: int, seed: int, story: str | None) -> Take:
+    """The take of a seed of one of the sets."""
+    if first != SETS[0][0]:
+        return stage_scene(seed, size=SIZE, within=CORE | set(CAMERAS), story=story)
+    move = TURNS[seed % len(TURNS)]
+    within = (CORE - set(CAMERAS)) | {move}
+    return stage_scene(seed, size=SIZE, within=within, story=_FOLLOWED.get(move))
+
+
+_FOLLOWED = {"follow": "travels"}
+
+
+def renders(out: Path) -> Iterator[tuple[np.ndarray, str]]:
     """Clips (F H W 3 uint8) and the moves of their cameras."""
-    for first in range(0, count, SHARD):
-        path = out / f"shard-moves-{first}"
-        if not path.with_suffix(".json").exists():
-            moves = [CAMERAS[i % len(CAMERAS)] for i in range(first, min(first + SHARD, count))]
-            takes = [
-                stage_scene(
-                    FIRST_SEED + first + i,
-                    size=SIZE,
-                    within=(CORE - set(CAMERAS)) | {move},
-                    story="travels" if move == "follow" else None,
-                )
-                for i, move in enumerate(moves)
-            ]
-            drawn = render(takes, size=SIZE)
-            assert isinstance(drawn, list)
-            frames = np.stack([one.frames for one in drawn])
-            clips.put(path, {"frames": frames}, {"moves": moves})
-            print(f"rendered {first + len(moves)}/{count}", file=sys.stderr, flush=True)
-        arrays, about = clips.get(path)
-        yield from zip(np.array(arrays["frames"]), about["moves"], strict=True)
+    for first, count, story in SETS:
+        for start in range(first, first + count, SHARD):
+            path = out / f"shard-moves-{start}"
+            if not path.with_suffix(".json").exists():
+                seeds = range(start, min(start + SHARD, first + count))
+                takes = [staged(first, seed, story) for seed in seeds]
+                drawn = render(takes, size=SIZE)
+                assert isinstance(drawn, list)
+                frames = np.stack([one.frames for one in drawn])
+                clips.put(path, {"frames": frames}, {"moves": [t.scene.camera.move for t in takes]})
+                print(f"rendered {seeds[0]} to {seeds[-1]}", file=sys.stderr, flush=True)
+            arrays, about = clips.get(path)
+            yield from zip(np.array(arrays["frames"]), about["moves"], strict=True)
 
 
-def examples(out: Path, count: int) -> tuple[Tensor, Tensor]:
-    """Features (N INPUTS) and moves (N, index into CAMERAS); a frozen clip is one of a static."""
+def examples(out: Path) -> tuple[Tensor, Tensor]:
+    """Features (N INPUTS) and moves (N, index into CAMERAS)."""
     rulers = probes.load()
     given, named = [], []
-    for number, (frames, move) in enumerate(renders(out, count)):
-        here = camera.features(look(rulers, frames))
-        given += [here, camera.mirrored(here)]
-        named += [move, OTHER_SIDE.get(move, move)]
-        if move in BACKWARDS:
-            back = camera.reversed_(here)
-            given += [back, camera.mirrored(back)]
-            named += [BACKWARDS[move], OTHER_SIDE.get(BACKWARDS[move], BACKWARDS[move])]
+    for number, (frames, move) in enumerate(renders(out)):
+        for features, name in views(camera.features(look(rulers, frames)), move):
+            given.append(features)
+            named.append(CAMERAS.index(name))
         if (number + 1) % 50 == 0:
-            print(f"looked at {number + 1}/{count}", file=sys.stderr, flush=True)
-    return torch.stack(given), torch.tensor([CAMERAS.index(move) for move in named])
+            print(f"looked at {number + 1}", file=sys.stderr, flush=True)
+    return torch.stack(given), torch.tensor(named)
+
+
+def views(here: Tensor, move: str) -> list[tuple[Tensor, str]]:
+    """A clip's features and move, and those of the clip mirrored, backwards, and both."""
+    found = [(here, move)]
+    if move in BACKWARDS:
+        found.append((camera.reversed_(here), BACKWARDS[move]))
+    return found + [(camera.mirrored(x), OTHER_SIDE.get(name, name)) for x, name in found]
 
 
 def train(given: Tensor, named: Tensor, steps: int, seed: int) -> Moves:
@@ -111,16 +127,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--out", type=Path, default=Path("runs/moves"), help="for renders")
     parser.add_argument("--weights", type=Path, default=camera.PACKAGED)
-    parser.add_argument("--count", type=int, default=495, help="clips")
     parser.add_argument("--steps", type=int, default=3000)
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
-    given, named = examples(chosen.out, chosen.count)
+    given, named = examples(chosen.out)
     net = train(given, named, chosen.steps, seed=0)
     provenance = {
         "recipe": "recipes/moves.py",
-        "clips": chosen.count,
-        "first seed": FIRST_SEED,
+        "sets": [list(one) for one in SETS],
         "steps": chosen.steps,
         "minutes": round((time.monotonic() - began) / 60, 1),
     }

@@ -9,6 +9,7 @@ from worldreel.eval.look import Answer, Look
 
 FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one colour
 STILL = 0.008  # of the same: what changes less from frame to frame stands
+FULL = 0.08  # of the same: what comes to rest by itself, or sets out, changes less
 HALT = 4  # frames that a clip stands in its midst, at least
 PATCH = 12  # cells: how much of a picture has to change to be seen to
 RUSTLE = 0.7  # the share of a picture's spread that changes in every frame of mere noise
@@ -27,20 +28,20 @@ def alive(look: Look) -> Answer:
     figures["rustle"] = float(steps)
     if figures["rustle"] > RUSTLE:
         return Answer(value="noise", figures=figures)
-    going = np.flatnonzero(change > STILL)
-    if not len(going):
+    if not (change > STILL).any():
         return Answer(value="frozen", figures=figures)
-    within = change[going[0] : going[-1] + 1]
-    figures["standing"] = float(_longest(within <= STILL))
+    figures["standing"] = float(_stands(change))
     return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
 
 
-def _longest(standing: np.ndarray) -> int:
-    """How many in a row are true, at most."""
-    best = count = 0
-    for still in standing:
-        count = count + 1 if still else 0
-        best = max(best, count)
+def _stands(change: np.ndarray) -> int:
+    """For how many frames a clip stands at most, from full motion to full motion."""
+    best, since = 0, None
+    for i, here in enumerate(change):
+        if here > STILL:
+            if since is not None and min(change[since], here) > FULL:
+                best = max(best, i - since - 1)
+            since = i
     return best
 
 

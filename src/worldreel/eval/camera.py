@@ -51,6 +51,8 @@ def camera(look: Look) -> Answer:
     flow = look.flow
     if not len(flow.motion) or float(flow.clear.mean()) < DARK:
         return Answer(value=None)
+    if flow.stands:
+        return Answer(value="static", figures={"sure": 1.0})
     given = features(look)
     net = load()
     with torch.inference_mode():

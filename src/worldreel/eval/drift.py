@@ -17,6 +17,7 @@ FRAMES = 6  # a clip has at least
 COLOR = 0.11  # of the scale -1..1 in a second
 CONTRAST = 0.22  # of its logarithm in a second
 SHARPNESS = 0.28  # of its logarithm in a second
+PATCH = 5  # cells
 FLAT = 0.02  # of the scale -1..1: what spreads less has no contrast
 
 
@@ -28,7 +29,13 @@ def drift(look: Look) -> Answer:
     seconds = len(before) / look.fps
     total = weight.sum((2, 3)).clamp_min(1)  #                                P 1
     step = ((after - before) * weight).sum((2, 3)) / total  #                 P 3
-    spread = [_spread(x, weight, total) for x in (before, after)]
+    # What is laid over another is a little softer: coarse patches do not show it.
+    share = functional.avg_pool2d(weight, PATCH)
+    patches = [
+        functional.avg_pool2d(x * weight, PATCH) / share.clamp_min(0.5) for x in (before, after)
+    ]
+    whole = (share > 0.5).float()
+    spread = [_spread(x, whole, whole.sum((2, 3)).clamp_min(1)) for x in patches]
     rate = step.sum(0) / seconds
     contrast = (spread[1] / spread[0]).log().mean(1).sum() / seconds
     fine = sharpness(look.x).log().numpy()

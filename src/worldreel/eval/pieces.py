@@ -34,12 +34,14 @@ SCALE = WIDTH / 4  # cells per half of the width
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Piece:
     """One connected patch of one colour in one frame. place: its middle; spread: the standard
-    deviation of its cells, right and down; box: left, top, right, bottom; area in cells."""
+    deviation of its cells, right and down; slender: the logarithm of how much longer it is than
+    wide, along its own axes; box: left, top, right, bottom; area in cells."""
 
     color: int
     area: float
     place: np.ndarray
     spread: np.ndarray
+    slender: float
     box: np.ndarray
     cut: bool
     mask: np.ndarray  # h w bool
@@ -53,6 +55,7 @@ class Body:
     colors: np.ndarray  # F, index into COLORS
     place: np.ndarray  # F 2
     spread: np.ndarray  # F 2
+    slender: np.ndarray  # F
     box: np.ndarray  # F 4
     area: np.ndarray  # F
     seen: np.ndarray  # F bool
@@ -145,6 +148,7 @@ def _body(track: _Track, frames: int) -> Body:
         colors=colors,
         place=filled({f: p.place for f, p in own.items()}, 2),
         spread=filled({f: p.spread for f, p in own.items()}, 2),
+        slender=filled({f: np.array(p.slender) for f, p in own.items()}, 1)[:, 0],
         box=filled({f: p.box for f, p in own.items()}, 4),
         area=filled({f: np.array(p.area) for f, p in own.items()}, 1)[:, 0],
         seen=seen,
@@ -196,6 +200,8 @@ def _measured(patch: np.ndarray, sure: np.ndarray, color: int) -> Piece:
     along, down = weight.sum(0) / total, weight.sum(1) / total
     place = np.array([along @ x, down @ y])
     square = np.array([along @ x**2, down @ y**2]) - place**2
+    cross = float(y @ weight @ x) / total - float(place.prod())
+    own = np.linalg.eigvalsh([[square[0], cross], [cross, square[1]]])
     columns, rows = np.flatnonzero(patch.any(0)), np.flatnonzero(patch.any(1))
     box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
     cut = bool(
@@ -207,6 +213,7 @@ def _measured(patch: np.ndarray, sure: np.ndarray, color: int) -> Piece:
         area=total,
         place=place,
         spread=np.sqrt(np.maximum(square, 1e-5)),
+        slender=float(np.log(max(own[1], 1e-5) / max(own[0], 1e-5)) / 2),
         box=(box - np.array([w, h, w, h]) / 2) / SCALE,
         cut=cut,
         mask=patch,

@@ -13,9 +13,9 @@ from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
 
 LEAST = 14.0  # cells: what is smaller is no witness
-FRAMES = 6  # in which a thing is wholly seen, at least
-CLEAR = 0.03  # of half the width: how far from others a thing is wholly seen
-STRETCH = 0.42  # of the logarithm of width over height: how far it may change
+FRAMES = 4  # in which a thing is wholly seen, at least
+CLEAR = 0.0  # of half the width: how far from others a thing is wholly seen
+STRETCH = 0.30  # of the logarithm of length over width: how far it may change
 SWELL = 0.30  # of the logarithm of its width: how far it may change from frame to frame
 SIDE = 12  # cells of a close view
 CHANGE = 0.32  # how much more than in other frames a close view may change, -1..1
@@ -30,9 +30,8 @@ def rigidity(look: Look) -> Answer:
         whole = _whole(body, look)
         if len(whole) < FRAMES:
             continue
-        aspect = np.log(body.spread[whole, 0] / body.spread[whole, 1])
-        smooth = np.array([np.median(aspect[max(0, i - 1) : i + 2]) for i in range(len(aspect))])
-        aspects.append(float(smooth.max() - smooth.min()))
+        low, high = np.quantile(body.slender[whole], (0.1, 0.9))
+        aspects.append(float(high - low))
         size = np.log(body.area[whole]) / 2
         step = np.diff(size)[np.diff(whole) == 1]
         swells.append(float(np.abs(step - np.median(step)).max()) if len(step) else 0.0)

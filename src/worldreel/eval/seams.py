@@ -12,9 +12,9 @@ from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
 
 LEAST = 14.0  # cells: what is smaller is no witness
-JUMP = 0.045  # of half the width: how far beyond its pace a thing may be seen to go
+JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
-SAME = 0.35  # of the logarithm of its area: what changes more was hidden, or merged
+SAME = 0.2  # of the logarithm of its area: what changes more was hidden, or merged
 BURST = 3.0  # how much more than usual the background may change
 MUCH = 0.05  # of the scale -1..1, and how much that is at least
 

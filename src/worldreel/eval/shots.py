@@ -16,8 +16,9 @@ from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import bodies
 
 COARSE = 8  # pixels of a patch by which pictures are compared
-OTHER = 0.10  # of the scale -1..1: what a cut changes at least
-MORE = 2.5  # how many times what the frames about it change
+OTHER = 0.2  # of how much a picture spreads: what a cut changes at least
+MORE = 3.0  # how many times what the frames about it change
+FLAT = 0.02  # of the scale -1..1: what spreads less has nothing to be cut
 AROUND = 3  # frames before and after
 GRID = 3  # parts of a second to which the time of a cut is told
 NONE = "no cut"
@@ -40,7 +41,8 @@ def told(seconds: Sequence[float]) -> str:
 def cuts(look: Look) -> list[int]:
     """The frames that begin another shot."""
     coarse = functional.avg_pool2d(look.x, COARSE)
-    step = (coarse[1:] - coarse[:-1]).abs().mean((1, 2, 3)).numpy()
+    spread = max(float(coarse.std((2, 3)).mean()), FLAT)
+    step = ((coarse[1:] - coarse[:-1]).abs().mean((1, 2, 3)) / spread).numpy()
     found = []
     for i, here in enumerate(step):
         others = np.concatenate([step[max(0, i - AROUND) : i], step[i + 1 : i + 1 + AROUND]])
