@@ -6,6 +6,7 @@ import numpy as np
 from torch.nn import functional
 
 from worldreel.eval.look import Answer, Look
+from worldreel.eval.shots import cuts
 
 FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one colour
 STILL = 0.008  # of the same: what changes less from frame to frame stands
@@ -30,7 +31,10 @@ def alive(look: Look) -> Answer:
         return Answer(value="noise", figures=figures)
     if not (change > STILL).any():
         return Answer(value="frozen", figures=figures)
-    figures["standing"] = float(_stands(change))
+    shots = np.split(change, [cut - 1 for cut in cuts(look)])
+    figures["standing"] = float(
+        max(_stands(shot[1:] if i else shot) for i, shot in enumerate(shots))
+    )
     return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
 
 

@@ -14,9 +14,9 @@ from worldreel.eval.flow import aligned
 from worldreel.eval.look import Answer, Look
 
 FRAMES = 6  # a clip has at least
-COLOR = 0.11  # of the scale -1..1 in a second
-CONTRAST = 0.22  # of its logarithm in a second
-SHARPNESS = 0.28  # of its logarithm in a second
+COLOR = 0.07  # of the scale -1..1 in a second
+CONTRAST = 0.32  # of its logarithm in a second
+SHARPNESS = 0.15  # of its logarithm in a second
 PATCH = 5  # cells
 FLAT = 0.02  # of the scale -1..1: what spreads less has no contrast
 
@@ -60,12 +60,11 @@ def _spread(x: torch.Tensor, weight: torch.Tensor, total: torch.Tensor) -> torch
 
 
 def sharpness(x: torch.Tensor) -> torch.Tensor:
-    """How much of a picture's detail is fine: slopes from pixel to pixel, as a share of those
-    between pixels of half the size. F 3 H W -> F"""
-    gray = x.mean(1, keepdim=True)
-
-    def slopes(picture: torch.Tensor) -> torch.Tensor:
-        across = (picture[..., 1:] - picture[..., :-1]).abs().mean((1, 2, 3))
-        return across + (picture[..., 1:, :] - picture[..., :-1, :]).abs().mean((1, 2, 3))
-
-    return slopes(gray) / slopes(functional.avg_pool2d(gray, 2)).clamp_min(1e-4)
+    """How abrupt a picture's edges are: the bend of its brightness from pixel to pixel, as a share
+    of its slope. F 3 H W -> F"""
+    gray = x.mean(1)
+    across, down = gray[:, :, 1:] - gray[:, :, :-1], gray[:, 1:] - gray[:, :-1]
+    slope = (across**2).mean((1, 2)) + (down**2).mean((1, 2))
+    bend = ((across[:, :, 1:] - across[:, :, :-1]) ** 2).mean((1, 2))
+    bend = bend + ((down[:, 1:] - down[:, :-1]) ** 2).mean((1, 2))
+    return (bend / slope.clamp_min(1e-8)).clamp_min(1e-4).sqrt()

@@ -25,7 +25,7 @@ ROUNDS = 4  # of least squares at each level
 TURN = 0.06  # of the scale -1..1: a pixel that differs by so much has half a say
 STEEP = 0.004  # of a slope per cell, squared: what is flatter says little
 SHADE = (9, 17)  # cells, down and across: what is so near to a thing is left out
-QUIET = 0.0012  # of half the width per frame: a background that goes slower stands
+QUIET = 0.0005  # of half the width per frame: a background that goes slower stands
 FASTEST = 0.3  # of half the width from one frame to the next
 
 
@@ -43,8 +43,9 @@ class Flow:
         """Whether the camera does: what is far away goes nowhere."""
         if not len(self.motion):
             return True
-        middle = self.motion.median(0).values[:-1].abs()  # the near ground is where shadows are
-        return bool(middle.median(0).values.amax() < QUIET)
+        # The near ground has shadows; of the others one may have what moves, or no texture.
+        usual = self.motion.median(0).values.abs().amax(1)[:-1]
+        return bool(usual.sort().values[-2] < QUIET)
 
     def at(self, y: Tensor, x: Tensor) -> Tensor:
         """How the background goes at places in each pair (P), right and down: P 2."""

@@ -7,6 +7,7 @@ what becomes another thing changes from one frame to the next.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from torch.nn import functional
 
 from worldreel.eval.look import Answer, Look
@@ -15,32 +16,46 @@ from worldreel.eval.pieces import Body
 LEAST = 14.0  # cells: what is smaller is no witness
 FRAMES = 4  # in which a thing is wholly seen, at least
 CLEAR = 0.0  # of half the width: how far from others a thing is wholly seen
-STRETCH = 0.30  # of the logarithm of length over width: how far it may change
-SWELL = 0.30  # of the logarithm of its width: how far it may change from frame to frame
+STRETCH = 0.32  # of the logarithm of length over width: how far it may change
+TREND = 0.36  # of the logarithm of width over height: how far it may change bit by bit
+EVEN = 0.8  # of its change, that a straight line explains: that is bit by bit
+STEADY = 8  # frames that such a line needs
 SIDE = 12  # cells of a close view
-CHANGE = 0.32  # how much more than in other frames a close view may change, -1..1
+ROOM = 1.7  # of the standard deviation of its cells: half of a close view
+BESIDE = 2  # frames before and after, whose changes are its usual ones
+MORE = 1.3  # how many times the change just before and after is none of its own
+CHANGE = 0.07  # of the scale -1..1, that a close view may change beyond that
 
 
 def rigidity(look: Look) -> Answer:
     """ "holds", "broken", or None where no thing is wholly seen."""
-    aspects, swells, changes = [], [], []
+    found = []
     for body in look.bodies:
-        if np.nanmean(body.area) < LEAST:
-            continue
-        whole = _whole(body, look)
-        if len(whole) < FRAMES:
-            continue
-        low, high = np.quantile(body.slender[whole], (0.1, 0.9))
-        aspects.append(float(high - low))
-        size = np.log(body.area[whole]) / 2
-        step = np.diff(size)[np.diff(whole) == 1]
-        swells.append(float(np.abs(step - np.median(step)).max()) if len(step) else 0.0)
-        changes.append(_change(body, look, whole))
-    if not aspects:
+        whole = _whole(body, look) if np.nanmean(body.area) >= LEAST else np.zeros(0, int)
+        if len(whole) >= FRAMES:
+            found.append((_stretch(body, whole), _trend(body, whole), _change(body, look, whole)))
+    if not found:
         return Answer(value=None)
-    figures = {"stretch": max(aspects), "swell": max(swells), "change": max(changes)}
-    good = max(aspects) <= STRETCH and max(swells) <= SWELL and max(changes) <= CHANGE
+    stretch, trend, change = (max(one) for one in zip(*found, strict=True))
+    good = stretch <= STRETCH and trend <= TREND and change <= CHANGE
+    figures = {"stretch": stretch, "trend": trend, "change": change}
     return Answer(value="holds" if good else "broken", figures=figures)
+
+
+def _stretch(body: Body, whole: np.ndarray) -> float:
+    """How much more slender a thing becomes along its own axes, however it lies."""
+    low, high = np.quantile(body.slender[whole], (0.1, 0.9))
+    return float(high - low)
+
+
+def _trend(body: Body, whole: np.ndarray) -> float:
+    """How much wider or higher it becomes bit by bit; 0 where it tumbles, and does so by turns."""
+    aspect = np.log(body.spread[whole, 0] / body.spread[whole, 1])
+    if np.ptp(aspect) == 0 or len(whole) < STEADY:
+        return 0.0
+    line = np.polyval(np.polyfit(whole, aspect, 1), whole)
+    share = 1 - ((aspect - line) ** 2).sum() / ((aspect - aspect.mean()) ** 2).sum()
+    return float(np.ptp(line)) if share > EVEN else 0.0
 
 
 def _whole(body: Body, look: Look) -> np.ndarray:
@@ -61,24 +76,25 @@ def _beside(body: Body, look: Look, frame: int) -> bool:
 
 
 def _change(body: Body, look: Look, whole: np.ndarray) -> float:
-    """How much more a close view of a thing changes at once than it does in other frames."""
-    views = np.stack([_view(body, look, int(f)) for f in whole])
-    step = np.abs(np.diff(views, axis=0)).mean((1, 2, 3))
-    step = step[np.diff(whole) == 1]
-    if len(step) < 3:
-        return 0.0
-    return float(step.max() - np.median(step))
+    """How much more a close view of a thing changes at once than just before and after."""
+    views = _views(body, look, whole)
+    step = (views[1:] - views[:-1]).abs().mean((1, 2, 3)).numpy()
+    step[np.diff(whole) != 1] = 0.0
+    most = 0.0
+    for i in range(1, len(step) - 1):
+        beside = np.concatenate([step[max(0, i - BESIDE) : i], step[i + 1 : i + 1 + BESIDE]])
+        most = max(most, float(step[i] - MORE * beside.max()))
+    return most
 
 
-def _view(body: Body, look: Look, frame: int) -> np.ndarray:
-    """A close view of a thing: 3 SIDE SIDE."""
-    cells = look.x[frame]
-    _, h, w = cells.shape
-    x, y = body.place[frame]
-    half = 1.6 * float(np.exp(np.log(body.spread[frame]).mean()))  # of half the width
-    middle = ((x + 1) * w / 2, y * w / 2 + h / 2)
-    reach = max(half * w / 2, 2.0)
-    left, right = int(max(0, middle[0] - reach)), int(min(w, middle[0] + reach + 1))
-    top, bottom = int(max(0, middle[1] - reach)), int(min(h, middle[1] + reach + 1))
-    part = cells[None, :, top:bottom, left:right]
-    return functional.interpolate(part, (SIDE, SIDE), mode="bilinear", antialias=True)[0].numpy()
+def _views(body: Body, look: Look, whole: np.ndarray) -> torch.Tensor:
+    """Close views of a thing in some frames, N 3 SIDE SIDE, at one size however near it is."""
+    x = look.x[whole]
+    _, _, h, w = x.shape
+    half = ROOM * np.exp(np.log(body.spread[whole]).mean(1))  # of half the width
+    theta = np.zeros((len(whole), 2, 3), np.float32)
+    theta[:, 0, 0], theta[:, 1, 1] = half, half * w / h
+    theta[:, 0, 2], theta[:, 1, 2] = body.place[whole, 0], body.place[whole, 1] * w / h
+    size = [len(whole), 3, SIDE, SIDE]
+    grid = functional.affine_grid(torch.from_numpy(theta), size, align_corners=False)
+    return functional.grid_sample(x, grid, padding_mode="border", align_corners=False)

@@ -14,7 +14,7 @@ from worldreel.eval.pieces import Body
 LEAST = 14.0  # cells: what is smaller is no witness
 JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
-SAME = 0.2  # of the logarithm of its area: what changes more was hidden, or merged
+SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged
 BURST = 3.0  # how much more than usual the background may change
 MUCH = 0.05  # of the scale -1..1, and how much that is at least
 
@@ -45,8 +45,7 @@ def _leap(body: Body) -> float:
     steady = np.abs(np.diff(size)) < SAME
     steady &= ~body.cut[:-1] & ~body.cut[1:] & np.isfinite(pace).all(1)
     beyond = _beyond(pace)
-    within = steady[1:-1] & steady[:-2] & steady[2:]
-    return float(beyond[1:-1][within].max(initial=0.0))
+    return float(beyond[steady].max(initial=0.0))
 
 
 def _beyond(pace: np.ndarray) -> np.ndarray:
