@@ -57,7 +57,10 @@ def camera(look: Look) -> Answer:
     net = load()
     with torch.inference_mode():
         # The mirrored twin must be read as the twin: both are asked, and the answers joined.
-        here, there = net(torch.stack([given, mirrored(given)])).softmax(1)
+        named = net(torch.stack([given, mirrored(given)]))
+        if not look.bodies:  # there is nothing that it could follow
+            named[:, CAMERAS.index("follow")] = -torch.inf
+        here, there = named.softmax(1)
     swapped = [CAMERAS.index(OTHER_SIDE.get(move, move)) for move in CAMERAS]
     joined = (here + there[swapped]) / 2
     return Answer(value=CAMERAS[int(joined.argmax())], figures={"sure": float(joined.max())})

@@ -21,6 +21,7 @@ from worldreel.eval.pieces import Body
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
 TOUCH = 0.075  # of half the width: what is nearer touches
+MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
 APART = 0.12  # of the same: what comes from further away than this comes to touch
 WINDOW = 3  # frames before and after a push
 EVEN = 6  # frames before and after, over which the ground's pace is taken
@@ -90,10 +91,10 @@ def meetings(look: Look) -> list[tuple[int, int]]:
         one, other = look.bodies[i], look.bodies[j]
         both = one.seen & other.seen
         gap = np.array([_gap(one.box[f], other.box[f]) for f in np.flatnonzero(both)])
-        if not len(gap) or gap[0] < APART or gap.min() > 0:
+        if not len(gap) or gap[0] < APART or gap.min() > MEETS:
             continue
         # What passes before another at another depth stands higher or lower.
-        when = np.flatnonzero(both)[int(np.argmax(gap <= 0))]
+        when = np.flatnonzero(both)[int(np.argmax(gap <= MEETS))]
         if abs(one.box[when, 3] - other.box[when, 3]) < TOUCH / 2:
             met.append((i, j))
     return met

@@ -10,18 +10,20 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from worldreel.eval.falls import fallen
 from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
 
 LEAST = 14.0  # cells: what is smaller is no witness
 FRAMES = 4  # in which a thing is wholly seen, at least
-CLEAR = 0.0  # of half the width: how far from others a thing is wholly seen
+CLEAR = -0.05  # of half the width: what overlaps another by less is as good as wholly seen
 STRETCH = 0.32  # of the logarithm of length over width: how far it may change
 TREND = 0.36  # of the logarithm of width over height: how far it may change bit by bit
 EVEN = 0.8  # of its change, that a straight line explains: that is bit by bit
 STEADY = 8  # frames that such a line needs
 SIDE = 12  # cells of a close view
 ROOM = 1.7  # of the standard deviation of its cells: half of a close view
+TUMBLES = 1.5  # times as much as that of other things, a falling thing's view may change
 BESIDE = 2  # frames before and after, whose changes are its usual ones
 MORE = 1.3  # how many times the change just before and after is none of its own
 CHANGE = 0.07  # of the scale -1..1, that a close view may change beyond that
@@ -33,7 +35,12 @@ def rigidity(look: Look) -> Answer:
     for body in look.bodies:
         whole = _whole(body, look) if np.nanmean(body.area) >= LEAST else np.zeros(0, int)
         if len(whole) >= FRAMES:
-            found.append((_stretch(body, whole), _trend(body, whole), _change(body, look, whole)))
+            change = _change(body, look, whole)
+            # What tumbles shows another side of itself by turns, and at each blow at once.
+            if fallen(body, look) is None:
+                found.append((_stretch(body, whole), _trend(body, whole), change))
+            else:
+                found.append((_stretch(body, whole), 0.0, change / TUMBLES))
     if not found:
         return Answer(value=None)
     stretch, trend, change = (max(one) for one in zip(*found, strict=True))
@@ -49,7 +56,7 @@ def _stretch(body: Body, whole: np.ndarray) -> float:
 
 
 def _trend(body: Body, whole: np.ndarray) -> float:
-    """How much wider or higher it becomes bit by bit; 0 where it tumbles, and does so by turns."""
+    """How much wider or higher it becomes bit by bit; 0 where it does so by turns."""
     aspect = np.log(body.spread[whole, 0] / body.spread[whole, 1])
     if np.ptp(aspect) == 0 or len(whole) < STEADY:
         return 0.0

@@ -15,6 +15,7 @@ LEAST = 14.0  # cells: what is smaller is no witness
 JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
 SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged
+ALIKE = 0.7  # of the same: what differs less may be one thing, half hidden
 BURST = 3.0  # how much more than usual the background may change
 MUCH = 0.05  # of the scale -1..1, and how much that is at least
 
@@ -65,6 +66,6 @@ def _handed_on(look: Look) -> int:
         for other in look.bodies:
             if other.first == one.last + 1 and one.color == other.color:
                 large = min(np.nanmean(one.area), np.nanmean(other.area)) >= LEAST
-                alike = abs(np.log(one.area[one.last] / other.area[other.first])) < SAME
+                alike = abs(np.log(one.area[one.last] / other.area[other.first])) < ALIKE
                 count += bool(large and alike and not one.cut[one.last])
     return count
