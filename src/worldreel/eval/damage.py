@@ -20,13 +20,16 @@ from torch.nn import functional
 
 from worldreel.world import record
 from worldreel.world.act import act
-from worldreel.world.camera import seen
+from worldreel.world.camera import WIDE, seen
 from worldreel.world.render import Render, render
 from worldreel.world.scene import COLORS, SHAPES, Take
 
 SAMPLES = 4  # as the renders that are spoilt are drawn
 FROM, TO = 0.3, 0.65  # of a clip: when something happens to it
 SLOWED = (0.2, 0.45)  # of gravity
+PLAIN = ("red", "yellow", "green", "cyan", "blue", "purple", "pink", "orange")
+DEEP = 1000.0  # metres below the ground: out of sight
+WELL_APART = 0.25  # metres
 EARLY = 3  # frames before it is struck, at least, that a thing moves
 STRETCHED = (1.7, 2.2)
 MISSING = (6, 9)  # frames that a jump cut leaves out
@@ -34,8 +37,13 @@ HELD = (6, 9)  # frames that a clip stands for
 MOVED = 0.10  # of half the width: what goes less far is not missed
 RAMP = (0.35, 0.6)  # of the scale 0..1, by the end
 BLUR = (1.2, 2.0)  # pixels of a picture 144 wide, the standard deviation by the end
-_OTHER_SHAPE = {"sphere": ("box", 0.88), "box": ("sphere", 1.1), "cylinder": ("cone", 1.1)}
-_OTHER_SHAPE["cone"] = ("sphere", 1.0)
+SPHERE, ELLIPSOID = SHAPES.index("sphere"), SHAPES.index("ellipsoid")
+OTHER_SHAPE = {  # and how large, so that it is about as wide
+    "sphere": ("box", 0.88),
+    "box": ("sphere", 1.1),
+    "cylinder": ("cone", 1.1),
+    "cone": ("sphere", 1.0),
+}
 _PER_FRAME = ("position", "rotation", "velocity")
 
 Spoil = Callable[[Take, np.ndarray, np.random.Generator], "np.ndarray | None"]
@@ -63,11 +71,8 @@ def _when(take: Take, rng: np.random.Generator) -> int:
 def _without(take: Take, index: int) -> Take:
     """The take with a thing deep below the ground, which no other misses."""
     position = take.position.copy()
-    position[:, take.owner == index + 1, 2] -= _DEEP
+    position[:, take.owner == index + 1, 2] -= DEEP
     return dataclasses.replace(take, position=position)
-
-
-_DEEP = 1000.0  # metres
 
 
 def _last(take: Take) -> int:
@@ -93,14 +98,11 @@ def recoloured(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.n
     """A thing has another colour from one frame to the next, one that looks quite different."""
     when, index = _when(take, rng), int(rng.integers(len(take.scene.things)))
     own = np.array(COLORS[take.scene.things[index].color])
-    others = [c for c in _PLAIN if np.linalg.norm(own - COLORS[c]) > 0.6]
+    others = [c for c in PLAIN if np.linalg.norm(own - COLORS[c]) > 0.6]
     color = take.color.copy()
     color[take.owner == index + 1] = COLORS[str(rng.choice(others))]
     rest = dataclasses.replace(take, color=color).at(slice(when, None))
     return np.concatenate([frames[:when], _drawn(rest, frames)])
-
-
-_PLAIN = ("red", "yellow", "green", "cyan", "blue", "purple", "pink", "orange")
 
 
 def reshaped(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
@@ -108,9 +110,9 @@ def reshaped(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.nda
     when, index = _when(take, rng), int(rng.integers(len(take.scene.things)))
     own = np.flatnonzero(take.owner == index + 1)
     name = SHAPES[take.shape[own[0]]]
-    if len(own) != 1 or name not in _OTHER_SHAPE:
+    if len(own) != 1 or name not in OTHER_SHAPE:
         return None
-    other, scale = _OTHER_SHAPE[name]
+    other, scale = OTHER_SHAPE[name]
     shape, extent = take.shape.copy(), take.extent.copy()
     shape[own] = SHAPES.index(other)
     half = float(np.prod(extent[own[0]]) ** (1 / 3)) * scale
@@ -137,7 +139,7 @@ def untouched(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.nd
     (mover, other), when = next(iter(hits.items()))
     apart = record.path(take, other)[0, 0] - record.path(take, mover)[:when, 0]
     gap = np.abs(apart) - np.abs(apart[-1])  # metres that are still to go, by frame
-    early = [k for k in range(EARLY, when) if gap[when - 1 - k] > _WELL_APART]
+    early = [k for k in range(EARLY, when) if gap[when - 1 - k] > WELL_APART]
     if not early:
         return None
     shift = int(rng.choice(early))
@@ -153,9 +155,6 @@ def untouched(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.nd
     return _drawn(dataclasses.replace(take, **moving), frames)
 
 
-_WELL_APART = 0.25  # metres
-
-
 def stretched(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A thing grows to about twice its height, bit by bit."""
     index, most = int(rng.integers(len(take.scene.things))), float(rng.uniform(*STRETCHED))
@@ -169,23 +168,19 @@ def stretched(take: Take, frames: np.ndarray, rng: np.random.Generator) -> np.nd
             position[frame, part, 2] += (scale - 1) * extent[part, axis]
             extent[part, axis] *= scale
         shape = take.shape.copy()
-        shape[own] = np.where(shape[own] == _SPHERE, _ELLIPSOID, shape[own])
+        shape[own] = np.where(shape[own] == SPHERE, ELLIPSOID, shape[own])
         edited = dataclasses.replace(take, shape=shape, extent=extent, position=position)
         parts.append(edited.at(slice(frame, frame + 1)))
     size = (frames.shape[2], frames.shape[1])
     return np.concatenate([one.frames for one in render(parts, size=size, samples=SAMPLES)])
 
 
-_SPHERE, _ELLIPSOID = SHAPES.index("sphere"), SHAPES.index("ellipsoid")
-
-
 def _going(take: Take, frames: int) -> np.ndarray:
     """How far what moves most goes in the picture within so many frames of each: F - frames."""
-    aspect = 16 / 9
     ways = []
     for index in range(len(take.scene.things)):
         place, _ = seen(record.path(take, index), take.eye, take.look, take.scene.camera.fov)
-        place = place * (1.0, 1 / aspect)
+        place = place * (1.0, 1 / WIDE)
         ways.append(np.hypot(*(place[frames:] - place[:-frames]).T))
     return np.max(ways, axis=0)
 

@@ -52,7 +52,7 @@ def gravity(look: Look) -> Answer:
     falls = [fall for body in look.bodies if (fall := fallen(body, look)) is not None]
     if not falls:
         return Answer(value=None)
-    true = NORMAL if look.sight.setting is None else _gravity(look)
+    true = _gravity(look)
     found = [fall.curve * METRES for fall in falls]
     figures = {
         "g": found[0],

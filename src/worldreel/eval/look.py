@@ -25,7 +25,7 @@ from worldreel.world.scene import FPS, Take
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Look:
-    """A clip and what the eye sees in it. cuts: the frames that begin a new shot, by `shots`."""
+    """A clip and what the eye sees in it; all else is found when it is first asked for."""
 
     frames: np.ndarray  # F H W 3 uint8
     x: Tensor  #          F 3 H W at the eye's width, -1..1

@@ -58,7 +58,7 @@ def actor(look: Look) -> Answer:
         return Answer(value=None)
     colors = []
     for first, last in zip(edges, edges[1:], strict=False):
-        found = bodies(Sight(*(None if part is None else part[first:last] for part in look.sight)))
+        found = bodies(Sight(*(part[first:last] for part in look.sight)))
         if not found:
             return Answer(value=None)
         colors.append(found[0].color)
