@@ -32,23 +32,25 @@ def apply(style: str, frames: np.ndarray, ids: np.ndarray, *, seed: int) -> np.n
 
 
 def _black_and_white(x: Tensor, ids: Tensor, seed: int) -> Tensor:
-    """Silver: luminance on a film's curve."""
+    """Silver: luminance on a film's curve, exposed so that a night keeps its shapes."""
     grey = torch.einsum("fchw,c->fhw", x, torch.tensor(_LUMA))
-    grey = grey * grey * (3 - 2 * grey) * 0.6 + grey * 0.4
+    grey = grey * (1.45 - 0.45 * grey)
+    grey = grey * grey * (3 - 2 * grey) * 0.5 + grey * 0.5
     return grey[:, None].expand(-1, 3, -1, -1)
 
 
 def _pixel_art(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Large pixels of few colours, in between by ordered dither."""
     height, width = x.shape[-2:]
-    block = max(2, round(height / 36))
+    block = max(2, round(height / 64))
     rows, columns = -(-height // block), -(-width // block)
     small = F.interpolate(x, size=(rows, columns), mode="area")
     mean = small.mean(1, keepdim=True)
     vivid = (mean + (small - mean) * 1.35).clamp(0, 1)
+    vivid = vivid * (1.3 - 0.3 * vivid)  # the darkest of few levels would swallow a night
     pattern = torch.from_numpy(np.tile(_BAYER, (-(-rows // 4), -(-columns // 4)))[:rows, :columns])
-    levels = 6
-    few = torch.round(vivid * (levels - 1) + 0.34 * pattern.float()) / (levels - 1)
+    levels = 7
+    few = torch.round(vivid * (levels - 1) + 0.16 * pattern.float()) / (levels - 1)
     grown = few.repeat_interleave(block, -2).repeat_interleave(block, -1)
     return grown[..., :height, :width]
 
@@ -56,17 +58,18 @@ def _pixel_art(x: Tensor, ids: Tensor, seed: int) -> Tensor:
 def _watercolour(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Washes with wobbling borders, dark where pigment gathers, on grainy paper."""
     height, width = x.shape[-2:]
-    wobble = torch.stack([_paper(height, width, seed + k, 0.09) for k in (1, 2)], -1) * 0.022
+    wobble = torch.stack([_paper(height, width, seed + k, 0.09) for k in (1, 2)], -1) * 0.010
     v, u = torch.meshgrid(_ends(height), _ends(width), indexing="ij")
     grid = torch.stack([u, v], -1) + wobble * torch.tensor([height / width, 1.0])
     x = F.grid_sample(
         x, grid.expand(len(x), -1, -1, -1), padding_mode="border", align_corners=False
     )
-    wash = _kuwahara(x, max(1, round(height / 48)))
+    wash = _kuwahara(x, max(1, round(height / 72)))
+    wash = wash * (1.5 - 0.5 * wash)  # paper shines through: no wash is as dark as a night
     edge = (wash - _blur(wash, max(1, round(height / 36)))).mean(1, keepdim=True)
     paper = _paper(height, width, seed, 0.012) * 0.6 + _paper(height, width, seed + 3, 0.12)
     pale = 0.16 + 0.84 * wash
-    pale = pale + 0.9 * edge.clamp(max=0) + 0.055 * paper
+    pale = pale + 1.2 * edge.clamp(max=0) + 0.055 * paper
     sides = torch.minimum(_rim(height)[:, None], _rim(width)[None] * width / height)
     ragged = ((sides - 0.01 + 0.007 * _paper(height, width, seed + 5, 0.07)) / 0.03).clamp(0, 1)
     return 0.97 - (0.97 - pale) * ragged
@@ -75,7 +78,7 @@ def _watercolour(x: Tensor, ids: Tensor, seed: int) -> Tensor:
 def _paper_craft(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Sheets cut out and laid over each other: flat tones, a white rim, a shadow below each."""
     height, width = x.shape[-2:]
-    flat = _kuwahara(x, max(1, round(height / 40)))
+    flat = _kuwahara(x, max(1, round(height / 72)))
     value = flat.amax(1, keepdim=True)
     levels = 5
     step = torch.round(value * levels) / levels
