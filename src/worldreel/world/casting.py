@@ -219,7 +219,7 @@ def _others(
     more = {
         n: share
         for n, share in enumerate(story.more)
-        if str(least + n) in known["count"] and not (alone and n)
+        if share and str(least + n) in known["count"] and not (alone and n)
     }
     if not more:
         return None
