@@ -34,7 +34,7 @@ HOME = {"fish": "coral reef", "ship": "sandy coast", "mammoth": "snowfield", "wo
 WHO = {
     "flies": ("ball",), "stands": ("robot",), "walks": ("mammoth",), "runs": ("dog",),
     "swims": ("fish",), "sails": ("ship",), "drives": ("train",),
-    "stops": ("car", "drives", "left"), "turns": ("man", "walks", "right"),
+    "stops": ("car", "drives", "left"), "turns": ("man", "runs", "right"),
     "jumps": ("robot", "runs", "right"), "waves": ("woman", "stands"),
 }  # fmt: skip
 # What a scene of these words may leave out, and has to do to be in the gallery.

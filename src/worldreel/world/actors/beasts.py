@@ -129,7 +129,7 @@ _MAMMOTHS = {
     for side, sign in (("left", 1.0), ("right", -1.0))
     for end, x, z in (("fore", -0.02, 0.76), ("hind", -0.80, 0.75))
 }  # fmt: skip
-_MAMMOTHS_STEP = Step(stride=(0.92, 1.45), ground=(0.62, 0.40), lift=(0.10, 0.14), heel=0.0)
+_MAMMOTHS_STEP = Step(stride=(1.0, 1.55), ground=(0.62, 0.40), lift=(0.10, 0.14), heel=0.0)
 _SWAY = 0.45  # per second, of a trunk that hangs
 _SHAKES = 1.6  # per second, of one that is raised
 
@@ -242,7 +242,7 @@ MAMMOTH = Rig(
     ),
     pose=_amble,
     goes=("walks", "runs"),
-    speed=(0.75, 1.6),
+    speed=(1.2, 2.1),
     stride=_MAMMOTHS_STEP.stride,
     size=(1.28, 0.48, 0.9),
     events=("stops", "turns", "waves"),
