@@ -21,15 +21,19 @@ from worldreel.errors import SceneError
 from worldreel.world import scene as words
 from worldreel.world.act import stage_scene, stage_shots
 from worldreel.world.describe import captions
+from worldreel.world.place import PLACES
 from worldreel.world.render import Render, render
 from worldreel.world.scene import Take
-from worldreel.world.settings import SETTINGS
 
 ROOT = Path(__file__).parents[1]
 SIZE = (256, 144)
 LABEL = 16  # pixels below each picture
 QUALITY = 82
 HOME = {"fish": "coral reef", "ship": "sandy coast", "mammoth": "snowfield", "woman": "wet street"}
+GUEST = {  # who is to be seen in each setting
+    "wooden table": "blocks", "meadow": "dog", "snowfield": "mammoth", "wet street": "woman",
+    "sandy coast": "ship", "desert": "train", "coral reef": "fish", "space station": "robot",
+}  # fmt: skip
 # Who is to be seen in each action and event, so that all kinds have their turn.
 WHO = {
     "flies": ("ball",), "stands": ("robot",), "walks": ("mammoth",), "runs": ("dog",),
@@ -92,9 +96,9 @@ def cell(
 def sheets() -> dict[str, Sheet]:
     core = ("clear", "static", "render", "1")
     settings = [
-        cell(name, light, *core, label=f"{name}, {light}")
-        for name, setting in SETTINGS.items()
-        for light in setting.lights
+        cell(name, light, GUEST[name], *core, label=f"{name}, {light}")
+        for name, place in PLACES.items()
+        for light in place.lights
     ]
     subjects = [
         cell(kind, *([HOME[kind]] if kind in HOME else []), "noon", "night", *core, seed=10 * n,

@@ -33,12 +33,12 @@ def middle(take: Take) -> Image.Image:
     return Image.fromarray(made.frames[0])
 
 
-def answer(take: Take) -> dict[str, object]:
+def answer(seed: int, take: Take) -> dict[str, object]:
     scene = take.scene
     subject, *others = (f"{thing.color} {thing.kind}, {thing.action}" for thing in scene.things)
     direction = scene.things[0].direction
     return {
-        "seed": scene.seed,
+        "seed": seed,
         "subject": subject if direction is None else f"{subject} {direction}",
         "others": others,
         "setting": scene.setting,
@@ -68,11 +68,12 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     pictures, answers = [], {}
     for number in range(1, given.count + 1):
-        take = stage_scene(given.seed + number - 1, size=SIZE)
+        seed = given.seed + number - 1
+        take = stage_scene(seed, size=SIZE)
         name = f"{number:02}"
         pictures.append((name, middle(take)))
         pictures[-1][1].save(given.out / f"{name}.png")
-        answers[name] = answer(take)
+        answers[name] = answer(seed, take)
     step = ACROSS * DOWN
     for page, start in enumerate(range(0, len(pictures), step), 1):
         sheet(pictures[start : start + step]).save(given.out / f"sheet-{page}.png")

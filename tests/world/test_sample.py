@@ -20,7 +20,7 @@ PLACED = [(kind, place) for place, row in PLACES.items() for kind in KINDS if ki
 AWAY = [pair for pair in PLACED if held_out_setting(*pair)]
 FIRST_KINDS, FIRST_COLORS = KINDS[:4], list(COLORS)[:8]
 
-LONG = ("dog", "mammoth", "fish", "car", "train", "ship")
+LONG = ("dog", "mammoth", "fish", "dragon", "car", "train", "ship")
 
 # All that the first model knows.
 FIRST_WORLD = {

@@ -81,7 +81,7 @@ OUTDOORS = {
     "night": Light(
         height=44, side=50, sun=(0.50, 0.57, 0.74), sky=(0.24, 0.29, 0.46),
         ground=(0.20, 0.22, 0.32), zenith=(0.02, 0.03, 0.10), horizon=(0.10, 0.14, 0.30),
-        tint=0.15, soft=0.03, lift=2.3,
+        tint=0.15, soft=0.03, lift=2.6,
     ),
     "overcast": Light(
         height=62, side=30, sun=(0.36, 0.37, 0.38), sky=(0.68, 0.70, 0.73),
@@ -125,7 +125,7 @@ STREET = {
     "night": Light(
         height=58, side=44, sun=(0.60, 0.58, 0.62), sky=(0.28, 0.29, 0.42),
         ground=(0.24, 0.22, 0.32), zenith=(0.02, 0.02, 0.07), horizon=(0.10, 0.09, 0.22),
-        tint=0.15, soft=0.04, lift=2.0, haze=60,
+        tint=0.15, soft=0.04, lift=2.5, haze=60,
     ),
     "overcast": Light(
         height=60, side=34, sun=(0.32, 0.33, 0.34), sky=(0.64, 0.67, 0.70),
@@ -187,7 +187,7 @@ STATION = {  # by its lamps: on, or dimmed while the crew sleeps; it has no suns
     "night": Light(
         height=58, side=46, sun=(0.36, 0.42, 0.60), sky=(0.22, 0.27, 0.44),
         ground=(0.18, 0.22, 0.36), zenith=(0.10, 0.14, 0.28), horizon=(0.05, 0.08, 0.20),
-        tint=0.15, soft=0.12, lift=2.6, haze=1e5,
+        tint=0.15, soft=0.12, lift=3.0, haze=1e5,
     ),
 }  # fmt: skip
 

@@ -164,7 +164,7 @@ def _fly(g: Gait) -> Pose:
     aloft = 1 - ground
     turns = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        arm = 0.45 * aloft + 0.95 * ground + 0.65 * aloft * np.sin(beat)
+        arm = 0.35 * aloft + 0.95 * ground + 0.55 * aloft * np.sin(beat)
         hand = -0.15 * aloft - 1.2 * ground + 0.6 * aloft * np.sin(beat - 1.1)
         turns[f"{side} arm"] = swing(sign * arm, axis=0)
         turns[f"{side} hand"] = swing(sign * hand, axis=0)

@@ -37,7 +37,7 @@ _FACES = (-math.pi / 2, -math.pi / 2, 0.0, math.pi)  # toward the viewer, or to 
 _LONG = 1.4  # times as long as it is wide: what shows too little of itself from the front
 # Radians that it is turned to a side when it is to be seen from the front or from behind; toward
 # and away are said up to 0.58 (`facts`).
-_ASIDE = {False: (-0.08, 0.08), True: (0.34, 0.5)}
+_ASIDE = {False: (-0.08, 0.08), True: (0.38, 0.53)}
 
 
 def standing(rng: np.random.Generator, plan: Plan, look: Look) -> Thing:
@@ -49,9 +49,9 @@ def standing(rng: np.random.Generator, plan: Plan, look: Look) -> Thing:
 
 
 def _long(look: Look) -> bool:
-    """Whether it is best seen from a side."""
-    length, width, _ = RIGS[look.kind].size
-    return length > _LONG * width
+    """Whether it is best seen from a side: what is long, and what has wings, wheels or a keel."""
+    rig = RIGS[look.kind]
+    return rig.radius > 0 or rig.size[0] > _LONG * rig.size[1]
 
 
 def _heading(rng: np.random.Generator, plan: Plan) -> float:
