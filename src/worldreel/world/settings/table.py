@@ -110,4 +110,4 @@ def _chairs(origin: Vec, direction: Vec, deep: Plane, air: Air) -> tuple[Tensor,
         + 0.5 * (z - top + 0.24).clamp(0, 0.24) / 0.24
         + 0.1 * scatter(number, 1.0, air.chance[5])
     )
-    return far, here, scale((0.15, 0.075, 0.035), lit)
+    return far, here, scale((0.085, 0.055, 0.040), lit)
