@@ -33,7 +33,8 @@ from torch import Generator
 import worldreel
 from worldreel import canvas, checkpoint, prompt, tokens
 from worldreel.cli.doctor import cpu, matrix_rate
-from worldreel.engine import DTYPES, Engine, best_dtype, load
+from worldreel.device import DTYPES, best_dtype
+from worldreel.engine import Engine, load
 from worldreel.models import presets
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import DiT

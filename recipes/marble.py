@@ -1,6 +1,6 @@
 """marble, small: every stage from nothing to the packaged weights, on two cores.
 
-    python recipes/marble.py                 all of it: about four hours (`make marble`)
+    python recipes/marble.py                 all of it: about nine hours (`make marble`)
     python recipes/marble.py render text     some of it
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
@@ -29,6 +29,7 @@ from worldreel.data import synth
 from worldreel.data.encode import encode
 from worldreel.data.loader import Bucket
 from worldreel.data.synth import synthesize
+from worldreel.eval.known import CORE
 from worldreel.models import presets
 from worldreel.models.presets import Settings
 from worldreel.train import compressor as compressor_stage
@@ -41,69 +42,88 @@ RAW, LATENTS = "runs/data", "runs/latents"
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
-    """Raw clips to render: where, from which seed, how many, how large and how long (0: stills)."""
+    """Raw clips to render: where, from which seed, how many, how large and how long (0: stills).
+
+    within: words that its scenes keep to; none for the whole world.
+    """
 
     name: str
     first_seed: int
     count: int
     size: tuple[int, int]
     seconds: float
+    within: tuple[str, ...] = ()
+
+
+SMALL, BASE, TALL, SQUARE = (144, 80), (256, 144), (80, 144), (96, 96)
+PLAIN = tuple(sorted(CORE))  # balls, cubes, cylinders and cones on four grounds: half of the mix
 
 
 def folders() -> tuple[Folder, ...]:
-    return (
-        Folder(name="s24", first_seed=200_000, count=5504, size=(144, 80), seconds=2),
-        Folder(name="s1", first_seed=300_000, count=3072, size=(144, 80), seconds=0),
-        Folder(name="b24", first_seed=400_000, count=96, size=(256, 144), seconds=2),
-        Folder(name="b1", first_seed=500_000, count=448, size=(256, 144), seconds=0),
-        Folder(name="p24", first_seed=600_000, count=128, size=(80, 144), seconds=2),
-        Folder(name="q24", first_seed=700_000, count=128, size=(96, 96), seconds=2),
-        Folder(name="s48", first_seed=800_000, count=192, size=(144, 80), seconds=4),
-        Folder(name="b48", first_seed=900_000, count=96, size=(256, 144), seconds=4),
+    """c: of the core; r: of the whole world. 24 and 48 frames, and stills."""
+    plain = (
+        Folder(name="c24", first_seed=2_000_000, count=6144, size=SMALL, seconds=2, within=PLAIN),
+        Folder(name="c1", first_seed=2_100_000, count=8192, size=SMALL, seconds=0, within=PLAIN),
+        Folder(name="cb24", first_seed=2_200_000, count=64, size=BASE, seconds=2, within=PLAIN),
+        Folder(name="cp24", first_seed=2_210_000, count=64, size=TALL, seconds=2, within=PLAIN),
+        Folder(name="cq24", first_seed=2_220_000, count=64, size=SQUARE, seconds=2, within=PLAIN),
+        Folder(name="c48", first_seed=2_230_000, count=192, size=SMALL, seconds=4, within=PLAIN),
     )
+    whole = (
+        Folder(name="r24", first_seed=3_000_000, count=6144, size=SMALL, seconds=2),
+        Folder(name="r1", first_seed=3_100_000, count=8192, size=SMALL, seconds=0),
+        Folder(name="rb24", first_seed=3_200_000, count=96, size=BASE, seconds=2),
+        Folder(name="rp24", first_seed=3_210_000, count=64, size=TALL, seconds=2),
+        Folder(name="rq24", first_seed=3_220_000, count=64, size=SQUARE, seconds=2),
+        Folder(name="r48", first_seed=3_230_000, count=192, size=SMALL, seconds=4),
+    )
+    return (*plain, *whole)
 
 
 def text() -> text_stage.Config:
-    return text_stage.Config(preset=presets.marble_text(len(LABELS)), first_seed=1_000_000)
+    preset = presets.marble_text(len(LABELS))
+    return text_stage.Config(preset=preset, first_seed=1_000_000, batch=20, steps=8000)
 
 
 def compressor() -> compressor_stage.Config:
     # a folder that stands n times is seen n times as often
-    often = {"s24": 1, "s48": 4, "b24": 3, "b1": 1, "p24": 2, "q24": 2, "s1": 1}
+    often = {"c24": 1, "r24": 2, "cb24": 2, "rb24": 4, "cp24": 1, "rp24": 2, "cq24": 1, "c1": 1}
+    often |= {"r1": 1}
     return compressor_stage.Config(
         preset=presets.MARBLE_COMPRESSOR,
         data=tuple(f"{RAW}/{name}" for name, times in often.items() for _ in range(times)),
-        steps=4800,
+        steps=8400,
         batch=12,
         subject=8.0,
     )
 
 
-def _bucket(name: str, weight: float, batch: int) -> Bucket:
-    return Bucket(path=f"{LATENTS}/{name}", weight=weight, batch=batch)
+def _buckets(shares: dict[str, tuple[float, int]]) -> tuple[Bucket, ...]:
+    """Folders of latents by their share of the steps and the clips of a step."""
+    return tuple(
+        Bucket(path=f"{LATENTS}/{name}", weight=weight, batch=batch)
+        for name, (weight, batch) in shares.items()
+    )
 
 
 def dit() -> dit_stage.Config:
     """Few tokens first: stills, then small clips, then every size and length."""
-    stills = dit_stage.Phase(steps=400, buckets=(_bucket("s1", 1, 128),))
-    small = dit_stage.Phase(steps=4500, buckets=(_bucket("s24", 0.8, 32), _bucket("s1", 0.2, 64)))
-    every = dit_stage.Phase(
-        steps=9600,
-        buckets=(
-            _bucket("s24", 0.64, 32),
-            _bucket("s1", 0.06, 64),
-            _bucket("b24", 0.06, 8),
-            _bucket("b1", 0.05, 32),
-            _bucket("s48", 0.08, 16),
-            _bucket("b48", 0.03, 4),
-            _bucket("p24", 0.04, 32),
-            _bucket("q24", 0.04, 32),
-        ),
-    )
+    stills = dit_stage.Phase(steps=400, buckets=_buckets({"c1": (0.5, 128), "r1": (0.5, 128)}))
+    small = {"c24": (0.4, 32), "r24": (0.4, 32), "c1": (0.1, 64), "r1": (0.1, 64)}
+    every = {
+        "c24": (0.31, 32), "r24": (0.28, 32), "c1": (0.1, 160), "r1": (0.12, 160),
+        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
+        "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
+    }  # fmt: skip
     return dit_stage.Config(
         preset=presets.MARBLE_DIT,
-        phases=(stills, small, every),
+        phases=(
+            stills,
+            dit_stage.Phase(steps=4600, buckets=_buckets(small)),
+            dit_stage.Phase(steps=15000, buckets=_buckets(every)),
+        ),
         text="runs/marble-text/final",
+        decay_share=0.6,
         tasks={
             "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
             "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
@@ -113,13 +133,20 @@ def dit() -> dit_stage.Config:
     )  # fmt: skip
 
 
-SETTINGS = Settings(name="marble", steps=20, guidance_scale=5.0, flow_shift=2.0)
+SETTINGS = Settings(
+    name="marble",
+    steps=20,
+    guidance_scale=5.0,
+    flow_shift=2.0,
+    trained_sizes=tuple(dict.fromkeys(f"{f.size[0]}x{f.size[1]}" for f in folders())),
+    trained_seconds=max(f.seconds for f in folders()),
+)
 
 
 def render_all() -> None:
     for f in folders():
         settings = synth.Settings(
-            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4
+            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, within=f.within
         )
         synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=2)
 

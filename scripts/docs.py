@@ -18,6 +18,7 @@ from worldreel.cli import app
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\[`(?P<name>[\w.]+)(?:\(\))?`\]\((?P<path>[^)#]+\.py)#L\d+\)")
+DEFAULT = re.compile(r"\[default: \((.+?)\)\]")  # typer's brackets around what None stands for
 HEAD = "<!-- Written by `make docs` from the program's own help; edit the help instead. -->\n\n"
 
 
@@ -25,7 +26,7 @@ def cli() -> str:
     """docs/cli.md."""
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="worldreel")
-    return HEAD + text.strip() + "\n"
+    return HEAD + DEFAULT.sub(r"[default: \1]", text).strip() + "\n"
 
 
 def line_of(path: Path, name: str) -> int:

@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 import types
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer.main
 from PIL import Image
 
 import worldreel
@@ -40,10 +42,9 @@ class Engine:
                 progress(stage, done, 2)
         frames = np.full((made.num_frames, made.height, made.width, 3), 90, np.uint8)
         metadata = {
-            "request": made.to_json(),
+            "request": made.to_json() | {"notes": [*made.notes, "marble does not know 'zebra'"]},
             "words": {"read": ["red", "ball"], "mapped": {"orb": "ball"}, "ignored": ["zebra"]},
             "seconds": {"prompt": 0.1, "paint": 0.2, "decode": 0.3},
-            "notes": list(made.notes),
         }
         return Video(frames, made.fps, np.zeros((1, 8, 1, 2, 3), np.float32), metadata)
 
@@ -103,7 +104,8 @@ def test_json_is_one_object(engine, capsys):
     assert out.count("\n") == 1 and "paint 2/2" in err
     assert (told["path"], told["contact_sheet"]) == ("a.mp4", "sheet.png")
     assert (told["width"], told["height"], told["num_frames"], told["fps"]) == (96, 96, 48, 12)
-    assert (told["seed"], told["model"], told["notes"]) == (5, "marble", [])
+    assert (told["seed"], told["model"], told["kind"]) == (5, "marble", ".mp4")
+    assert told["notes"] == ["marble does not know 'zebra'"]
     assert set(told["seconds"]) == {"load", "prompt", "paint", "decode", "save", "total"}
     assert told["peak_memory"] > 10_000_000
     assert told["words"]["mapped"] == {"orb": "ball"}
@@ -129,8 +131,16 @@ def test_a_name_of_our_choice_replaces_nothing(engine, capsys):
 def test_a_png_is_a_still_and_a_folder_holds_frames(engine, capsys):
     assert main(["generate", "red", "-o", "a.png", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["num_frames"] == 1
-    assert main(["generate", "red", "-o", "frames/", "--seconds", "1", "--quiet"]) == 0
-    assert len(list(Path("frames").glob("*.png"))) == 12
+    for name in ("frames/", "frames", "other"):
+        assert main(["generate", "red", "-o", name, "--seconds", "1"]) == 0
+        said = f"{name.strip('/')}/ (a folder of .png files): 256x144, 12 frames, 1 s, made in "
+        assert capsys.readouterr().out.startswith(said)
+        assert len(list(Path(name).glob("*.png"))) == 12
+    before = sorted(Path("frames").iterdir())
+    for inside in ("--contact-sheet", "--image"):
+        args = ["generate", "red", "-o", "frames", inside, "frames/000000.png"]
+        assert "lies in the folder of --output" in refused(capsys, *args)
+    assert sorted(Path("frames").iterdir()) == before
 
 
 def test_pictures_are_read_before_the_engine(engine, capsys):
@@ -164,7 +174,14 @@ def test_pictures_are_read_before_the_engine(engine, capsys):
         (["generate", "x", "--steps", "0"], "steps"),
         (["generate", "x", "--guidance-scale", "nan"], "finite"),
         (["generate", "x", "-o", "a.png", "--last-image", "a.png"], "nothing to paint"),
-        (["generate", "x", "--image", "a.png", "--num-frames", "4"], "ask for 8 frames"),
+        (["generate", "x", "--image", "a.png", "--num-frames", "1"], "ask for 4 frames"),
+        (["generate", "x", "--last-image", "a.png", "--num-frames", "4"], "ask for 8 frames"),
+        (["generate", "a", "red", "ball"], "put quotes around"),
+        (["generate", "x", "-o", "a.png", "--contact-sheet", "./a.png"], "same file as --output"),
+        (["generate", "x", "-o", "a.webp", "--contact-sheet", "a.webp"], "same file as --output"),
+        (["generate", "x", "-o", "a.gif", "--image", "a.gif"], "same file as --output"),
+        (["generate", "x", "-o", "a.webp", "--last-image", "a.webp"], "same file as --output"),
+        (["generate", "x", "--contact-sheet", "b.png", "--image", "b.png"], "as --contact-sheet"),
         (["generate", "x", "--model", "no/such/folder"], "no/such/folder"),
         (["generate", "x", "-o", "a.gif", "--latents"], "--latents"),
         (["generate", "x", "--nonsense"], "--nonsense"),
@@ -192,12 +209,18 @@ def test_bad_files_are_one_line(no_engine, capsys):
         (["-o", "missing/a.mp4"], "does not exist"),
         (["-o", "file/a.mp4"], "folder"),
         (["-o", "/proc/a.mp4"], "cannot be written"),
-        (["-o", "a.avi"], ".mp4"),
+        (["-o", "a.avi"], "use .mp4, .gif, .webp, .png, or a folder"),
+        (["-o", "file"], "is a file, and a name without"),
+        (["--contact-sheet", "a.mp4"], ".png, .webp, .gif, and not a.mp4"),
+        (["--contact-sheet", "sheet"], ".png, .webp, .gif, and not sheet"),
         (["-o", "a.png", "--seconds", "1"], "folder"),
         (["-o", ""], "no name"),
         (["--contact-sheet", "missing/a.png"], "does not exist"),
     ]:
         assert says in refused(capsys, "generate", "x", *args, code=1)
+    for args in (["train", "text", "marble"], ["eval", "words"]):
+        for out in ("file", "file/below"):
+            assert "file is a file, where a folder" in refused(capsys, *args, "--out", out, code=1)
 
 
 def test_a_damaged_checkpoint_is_one_line(no_engine, monkeypatch, capsys):
@@ -253,7 +276,8 @@ def test_standard_input(tmp_path, monkeypatch):
 
 
 SLOW = """
-import types, time, numpy as np
+import signal, types, time, numpy as np
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started without
 from worldreel import media
 from worldreel.media import Video
 def slow(*a, **k):
@@ -321,42 +345,6 @@ def test_threads_wait_without_spinning(monkeypatch, capsys, asked, becomes):
     assert os.environ["OMP_WAIT_POLICY"] == becomes
 
 
-def test_doctor(capsys):
-    assert main(["doctor", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["dtype"]["cpu_gflops"]["float32"] > 0
-    assert told["dtype"]["use"] in ("bfloat16", "float32") and told["dtype"]["why"]
-    assert told["encoders"]["libx264"] is True and told["encoders"]["mp4 uses"] == "libx264"
-    assert told["disk"]["free_gib"] >= 0 and told["cpu"]["cores"] >= 1
-    assert main(["doctor"]) == 0
-    assert "libx264: yes" in capsys.readouterr().out
-
-
-def test_doctor_says_which_extras_are_missing(monkeypatch):
-    from worldreel.cli import doctor
-
-    listed = ["numpy", 'pytest>=1; extra == "dev"', "no-such-package ; extra == 'odd'"]
-    listed.append("worldreel[dev,odd]; extra == 'all'")
-    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda _: listed)
-    assert doctor._extras() == {
-        "all": "missing no-such-package: pip install 'worldreel[all]'",
-        "dev": "installed",
-        "odd": "missing no-such-package: pip install 'worldreel[odd]'",
-    }
-
-
-def test_doctor_names_the_dtype_that_the_engine_chooses(monkeypatch):
-    import torch
-
-    from worldreel import engine
-    from worldreel.cli.doctor import _dtype
-
-    monkeypatch.setattr(engine, "best_dtype", lambda device: (torch.float32, f"a {device}"))
-    told = _dtype()
-    where = "cuda" if torch.cuda.is_available() else "cpu"
-    assert (told["use"], told["why"]) == ("float32", f"a {where}")
-
-
 def test_train_hands_over_what_was_asked(monkeypatch, tmp_path, capsys):
     called = {}
     fake = types.ModuleType("worldreel.train.dit")
@@ -387,6 +375,17 @@ def test_eval_hands_over_what_was_asked(monkeypatch, capsys):
     assert (called["model"], called["count"], called["first_seed"]) == ("marble", 3, 0)
     assert main(["eval", "calibrate", "--json", "--quiet"]) == 0
     assert json.loads(capsys.readouterr().out) == {"colour": 1.0}
+
+
+def test_what_is_not_given_is_said_or_is_nothing():
+    """Of an option that is None by default the help says what is then taken."""
+    unsaid = set()
+    for room in ("generate", "train", "eval"):
+        group = typer.main.get_command(import_module(f"worldreel.cli.{room}").app)
+        for command in getattr(group, "commands", {room: group}).values():
+            options = [p for p in command.params if not p.required and p.default is None]
+            unsaid |= {p.name for p in options if not isinstance(p.show_default, str)}
+    assert unsaid == {"num_frames", "image", "last_image", "contact_sheet", "settings"}
 
 
 def test_bars_on_a_terminal(monkeypatch):

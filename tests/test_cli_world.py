@@ -1,7 +1,9 @@
 """`worldreel world`: scenes as pictures, videos, shards and words; bad scenes are one line."""
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -112,3 +114,25 @@ def test_bad_scene_files_are_one_line(capsys, scene, tmp_path):
     broken.write_text("{")
     assert "must be JSON" in refused(capsys, "show", str(broken))
     assert "is no scene" in refused(capsys, "show", str(tmp_path / "none.json"))
+
+
+def test_a_disk_that_is_full_from_the_start_is_one_line(tmp_path, capsys, monkeypatch):
+    def full(self, *args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    args = ["--count", "1", "--size", "16x16", "--still", "--quiet"]
+    assert main(["world", "render", "--out", str(tmp_path / "clips"), *args]) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "no space left on the disk" in line and "Traceback" not in line
+    monkeypatch.undo()
+    assert main(["world", "render", "--out", str(tmp_path / "clips"), *args]) == 0
+
+
+def test_two_runs_and_more_processes_give_the_same_bytes(tmp_path, capsys):
+    args = ("--count", "66", "--size", "16x16", "--still", "--samples", "1", "--quiet")
+    for name, jobs in (("one", "1"), ("two", "2"), ("again", "1")):
+        told(capsys, "render", "--out", str(tmp_path / name), "--jobs", jobs, *args)
+    one, two, again = ({p.name: p.read_bytes() for p in (tmp_path / name).iterdir()}
+                       for name in ("one", "two", "again"))  # fmt: skip
+    assert one == two == again and len(one) == 5

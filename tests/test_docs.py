@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from worldreel import checkpoint
+from worldreel.prompt import read
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -65,6 +68,36 @@ def test_links_lead_somewhere():
             if not re.match(r"https?:|mailto:|#", target):
                 path = page.parent / target.split("#")[0]
                 assert path.exists(), f"{page.name} links to {target}, which does not exist"
+
+
+def prompts() -> list[str]:
+    """Every prompt that a newcomer is given to type."""
+    texts = [page.read_text() for page in ROOT.glob("README*.md")]
+    found = [p for text in texts for p in re.findall(r'generate[( ]"(.+?)"', text)]
+    return [*found, *re.findall(r"^PROMPT .= (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)]
+
+
+def test_marble_knows_every_word_of_the_examples():
+    encoder = checkpoint.load_text(checkpoint.PACKAGED / "marble/text")
+    assert len(prompts()) >= 11
+    for text in prompts():
+        words = read(encoder, text).words()
+        assert not words["ignored"] and not words["mapped"], f"{text}: {words}"
+
+
+def test_maps_name_every_room_and_nothing_else():
+    """README's trees and CONTRIBUTING's rows against the package."""
+    package = ROOT / "src/worldreel"
+    rooms = {p.stem for p in package.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    rooms -= {"__init__", "__main__"}
+    for page, pattern, beside in (
+        ("README.md", r"^  (?=[a-z])((?:[\w./]+ )+) ", {"weights"}),
+        ("README.zh.md", r"^  (?=[a-z])((?:[\w./]+ )+) ", {"weights"}),
+        ("CONTRIBUTING.md", r"^(?:math: )?([a-z ]+)$", set()),
+    ):
+        (drawn,) = re.findall(r"^```text\n((?:src/w|cli)[^`]+)```", (ROOT / page).read_text(), re.M)
+        named = " ".join(re.findall(pattern, drawn, re.MULTILINE)).split()
+        assert {name.strip("/").removesuffix(".py") for name in named} == rooms | beside, page
 
 
 def test_generated_parts_are_current():

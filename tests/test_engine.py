@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import inspect
 import json
 import math
 import subprocess
@@ -23,6 +24,8 @@ from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video
 from worldreel.models.attention import rotary, rotate
 from worldreel.models.dit import _gather, layer_norm, modulate
+from worldreel.pictures import fitted
+from worldreel.request import Request, RequestWarning
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -67,12 +70,14 @@ def test_image_to_video_keeps_the_picture_and_drops_its_repeats(model, tmp_path)
     made = [model.generate("a ball", image=one, num_frames=12, **SMALL) for one in given]
     for video in made:
         assert torch.equal(video.latents[:, :, :1], kept)
-        assert len(video) == 4 * 3 - 3
+        assert len(video) == 12 and video.latents.shape[2] == 4
         assert np.array_equal(video.frames, made[0].frames)
         assert video.metadata["request"]["image"] is True
-    assert "there are 9 frames" in made[0].metadata["notes"][-1]
+    assert made[0].notes == []
     whole = model.decode(made[0].latents)[0]
-    assert np.array_equal(whole[3:], made[0].frames)
+    assert np.array_equal(whole[3:15], made[0].frames)
+    shortest = model.generate("a ball", image=pixels, num_frames=4, **SMALL)
+    assert len(shortest) == 4 and shortest.metadata["request"]["num_frames"] == 4
 
 
 def test_first_and_last_picture(model):
@@ -80,22 +85,24 @@ def test_first_and_last_picture(model):
     video = model.generate("a ball", image=first, last_image=last, num_frames=16, **SMALL)
     assert torch.equal(video.latents[:, :, :1], model.encode_still(first))
     assert torch.equal(video.latents[:, :, -1:], model.encode_still(last))
-    assert len(video) == 13
+    assert len(video) == 16 and video.latents.shape[2] == 5
     video = model.generate("a ball", last_image=last, num_frames=8, **SMALL)
     assert torch.equal(video.latents[:, :, -1:], model.encode_still(last)) and len(video) == 8
 
 
 def test_pictures_of_other_sizes_are_cut_and_noted(model):
-    board = model.generate("a ball", image=picture(200, 64), num_frames=8, **SMALL)
-    assert "the first picture, 200x64, was cut and scaled to 96x64" in board.metadata["notes"]
-    board = model.generate("a ball", last_image=picture(48, 32), num_frames=8, **SMALL)
-    assert board.metadata["notes"] == ["the last picture, 48x32, was scaled to 96x64"]
+    for asked, note in (
+        (dict(image=picture(200, 64)), "the first picture, 200x64, was cut and scaled to 96x64"),
+        (dict(last_image=picture(48, 32)), "the last picture, 48x32, was scaled to 96x64"),
+    ):
+        with pytest.warns(RequestWarning, match=note):
+            assert model.generate("a ball", num_frames=8, **asked, **SMALL).notes == [note]
     for width, height in ((1, 1), (1, 900), (900, 1), (97, 64)):
-        pixels, _ = engine._fitted(picture(width, height), "first", (96, 64))
+        pixels, _ = fitted(picture(width, height), (96, 64))
         assert pixels.shape == (64, 96, 3)
     middle = np.zeros((64, 288, 3), np.uint8)
     middle[:, 96:192] = 200
-    assert (engine._fitted(middle, "first", (96, 64))[0][:, 3:-3] == 200).all()
+    assert (fitted(middle, (96, 64))[0][:, 3:-3] == 200).all()
 
 
 def test_negative_prompt_and_guidance(model):
@@ -107,7 +114,8 @@ def test_negative_prompt_and_guidance(model):
     guided = go()
     assert not close(guided, plain, 1e-3)
     assert not close(go(negative_prompt="a blue cube"), guided, 1e-3)
-    assert torch.equal(go(negative_prompt="zzz"), guided)  # no word of it is known
+    with pytest.warns(RequestWarning, match="it changes nothing"):
+        assert torch.equal(go(negative_prompt="zzz"), guided)
     assert close(go(negative_prompt="a red ball"), plain, 1e-4)  # towards and away are the same
     assert model.settings.guidance_scale == 4 and torch.equal(go(guidance_scale=4), guided)
 
@@ -284,23 +292,55 @@ def test_progress_is_in_order_and_complete(model):
 
 
 def test_metadata_says_how_it_was_made(model):
-    video = model.generate(
-        "A red sphere rolls, 球 zebra", seconds=1.1, negative_prompt="cube dragon", **SMALL
-    )
+    video = model.generate("A red 球", seconds=1, seed=4, **SMALL)
     told = video.metadata
-    assert told["request"]["prompt"] == "A red sphere rolls, 球 zebra"
+    assert told["request"]["prompt"] == "A red 球" and told["request"]["seed"] == 4
     assert told["request"]["num_frames"] == 12 and told["request"]["model"] == "tiny"
-    assert told["words"]["read"] == ["a", "red", "rolls", "球"]
-    assert told["words"]["ignored"] == ["sphere", "zebra"]
+    assert told["words"]["read"] == ["a", "red", "球"]
     assert set(told["seconds"]) == {"prompt", "paint", "decode"}
     assert all(seconds > 0 for seconds in told["seconds"].values())
-    assert any("1.1 s became 12 frames" in note for note in told["notes"])
-    assert "of the negative prompt, tiny does not know 'dragon'" in told["notes"]
+    assert video.notes == []  # and no warning, which would be an error here
     json.dumps(told)
-    unknown = model.generate("zzz", num_frames=4, **SMALL).metadata
-    assert unknown["notes"] == [
-        "tiny knows no word of this prompt: the video shows whatever it likes"
-    ]
+
+
+def test_what_differs_from_what_was_asked_is_a_warning(model, tmp_path):
+    """Every note is a warning, where the caller stands, and in the notebook's picture."""
+    asked: dict[str, Any] = dict(seconds=1.1, negative_prompt="cube dragon", **SMALL)
+    with pytest.warns(RequestWarning) as warned:
+        video = model.generate("A red balls rolls, <zebra> 球", **asked)
+    assert video.metadata["words"]["ignored"] == ["zebra"]
+    assert video.metadata["words"]["mapped"] == {"balls": "ball"}
+    assert (
+        video.notes
+        == [str(one.message) for one in warned]
+        == [
+            "1.1 s became 12 frames (1.0 s): clips are whole groups of four frames",
+            "read 'balls' as 'ball'",
+            "tiny does not know 'zebra'",
+            "of the negative prompt, tiny does not know 'dragon'",
+        ]
+    )
+    assert {one.filename for one in warned} == {__file__}
+    assert Video.open(video.save(tmp_path / "a.mp4")).notes == video.notes
+    assert "note: tiny does not know &#x27;zebra&#x27;" in video._repr_html_()
+    with pytest.warns(RequestWarning, match="no word of this prompt: the video shows") as warned:
+        model.generate("zzz", num_frames=4, **SMALL)
+    assert len(warned) == 1
+    many = " ".join(["red", *(f"q{'x' * n}" for n in range(30))])
+    with pytest.warns(RequestWarning, match="and 18 other words"):
+        assert len(model.generate(many, num_frames=4, **SMALL).metadata["words"]["ignored"]) == 30
+
+
+def test_parameters_have_names(model):
+    """`help` shows what may be asked, and all of it is in `Request`; a wrong name is explained."""
+    shown = inspect.signature(model.generate).parameters
+    fields = {f.name: f.default for f in dataclasses.fields(Request) if f.name != "model"}
+    assert {n: p.default for n, p in shown.items() if n not in ("prompt", "progress")} == {
+        name: default for name, default in fields.items() if name != "prompt"
+    }
+    with pytest.raises(RequestError, match="no parameter 'steps': did you mean num_inference_st"):
+        model.generate("a ball", steps=10)
+    assert len(model.generate(prompt="a ball", num_frames=1, **SMALL)) == 1
 
 
 def test_from_the_command_line_to_a_file(tiny_model, tmp_path, monkeypatch, capsys):
@@ -325,8 +365,8 @@ def test_pictures_must_leave_something_to_paint(model):
     for asked in (
         dict(last_image=one, num_frames=1),
         dict(image=one, num_frames=1),
-        dict(image=one, num_frames=4),
-        dict(image=one, last_image=one, num_frames=8),
+        dict(last_image=one, num_frames=4),
+        dict(image=one, last_image=one, num_frames=4),
     ):
         with pytest.raises(RequestError, match="nothing to paint: ask for") as error:
             model.generate("a ball", **asked, **SMALL)

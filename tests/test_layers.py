@@ -12,10 +12,11 @@ PACKAGE = ROOT / "src/worldreel"
 # Lowest first. A room imports from its own row and the rows below it.
 ROWS = [
     "errors",
+    "extras",
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora plan checkpoint provenance media pictures output",
+    "lora plan checkpoint provenance media pictures output device",
     "engine request prompt",
     "data film play stream",
     "serve train eval",

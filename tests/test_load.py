@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import worldreel
-from worldreel import checkpoint, engine
+from worldreel import checkpoint, device, engine
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import presets
 from worldreel.models.compressor import Compressor
@@ -112,7 +112,7 @@ def test_threads_and_dtype_are_as_asked(tiny_model):
     finally:
         torch.set_num_threads(before)
     assert loaded.dit.dtype == loaded.compressor.dtype == torch.bfloat16
-    assert worldreel.load(tiny_model).dit.dtype == engine.best_dtype(torch.device("cpu"))[0]
+    assert worldreel.load(tiny_model).dit.dtype == device.best_dtype(torch.device("cpu"))[0]
 
 
 # What a machine and a model may be.
@@ -139,10 +139,10 @@ def test_bfloat16_is_for_processors_that_multiply_it(monkeypatch, own, capped, e
         monkeypatch.delenv(name, raising=False)
     if capped is not None:
         monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", capped)
-    dtype, why = engine.best_dtype(torch.device("cpu"))
+    dtype, why = device.best_dtype(torch.device("cpu"))
     assert dtype == expected and why
     assert (capped is None or not own or expected is torch.bfloat16) or capped in why
-    assert engine.best_dtype(torch.device("cuda"))[0] == torch.bfloat16
+    assert device.best_dtype(torch.device("cuda"))[0] == torch.bfloat16
 
 
 def test_marbles_limits_are_those_that_requests_are_checked_against():

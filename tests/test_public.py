@@ -27,6 +27,7 @@ def test_the_public_names():
         "MissingExtraError",
         "Request",
         "RequestError",
+        "RequestWarning",
         "SceneError",
         "TrainingError",
         "Video",
@@ -41,9 +42,10 @@ def test_the_public_names():
 
 def test_lazy_names_are_the_real_ones():
     from worldreel.media import Video
-    from worldreel.request import Request
+    from worldreel.request import Request, RequestWarning
 
     assert worldreel.Video is Video and worldreel.Request is Request
+    assert worldreel.RequestWarning is RequestWarning
 
 
 def test_every_error_is_in_the_tree_that_its_docstring_draws():

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import worldreel
 from worldreel.errors import RequestError
-from worldreel.request import Limits, Request, check, parse_aspect, parse_size, plan
+from worldreel.request import Limits, Request, by_name, check, parse_aspect, parse_size, plan
 
 MARBLE = Limits()
+UNKNOWN = Limits(trained_sizes=(), trained_seconds=None)  # a model that does not tell
 
 
 def planned(**asked):
@@ -48,7 +49,7 @@ def test_what_is_rounded_is_said():
 @settings(max_examples=200, deadline=None)
 @given(st.floats(min_value=1e-9, max_value=MARBLE.max_seconds))
 def test_seconds_become_the_nearest_whole_groups(seconds):
-    made = planned(seconds=seconds)
+    made = plan(Request(prompt="a red ball", seconds=seconds), UNKNOWN)
     assert made.num_frames % 4 == 0 and made.num_frames >= 4
     assert made.seconds <= MARBLE.max_seconds
     assert abs(made.num_frames - seconds * 12) <= 2 + 1e-6 or made.num_frames == 4
@@ -141,6 +142,48 @@ def test_aspects():
     assert abs(math.log(made.width * made.height / (256 * 144))) < 0.2
     for aspect in ("", "16", "0:1", "1:0", "a:b", "100:1", "-1:1", "nan:1", 1.5):
         refused(aspect=aspect)
+
+
+def test_what_training_never_showed_is_noted():
+    """Of the sizes and lengths that a model can make, those that it was not trained on."""
+    for asked, note in (
+        (dict(), None),
+        (dict(size="144x80"), None),
+        (dict(seconds=4), None),
+        (dict(size="144x96"), "not trained on 144x96 but mostly on 144x80, then on 256x144"),
+        (dict(aspect="9:16"), "not trained on 144x256"),
+        (dict(num_frames=52), "up to 4 s, not 4.33 s"),
+    ):
+        notes = planned(**asked).notes
+        assert len(notes) == (note is not None) and (note or "") in "".join(notes)
+        assert plan(Request(prompt="x", **asked), UNKNOWN).notes == ()
+    one = Limits(name="one", trained_sizes=((96, 96),))
+    note = "one was not trained on 256x144 but on 96x96 alone: it may look worse"
+    assert plan(Request(prompt="x"), one).notes == (note,)
+
+
+def test_an_unknown_parameter_names_the_one_that_is_meant():
+    @by_name
+    def make(prompt, *, seconds=None, num_inference_steps=None, guidance_scale=None, size=None):
+        return prompt, seconds
+
+    assert make("a ball", seconds=2) == make(prompt="a ball", seconds=2) == ("a ball", 2)
+    for name, meant in (
+        ("steps", "num_inference_steps?"),
+        ("num_inference_step", "num_inference_steps?"),
+        ("guidance", "guidance_scale?"),
+        ("second", "seconds?"),
+        ("width", "size?"),
+        ("generator", "it has prompt, seconds"),  # its seed, had it one
+        ("zzz", "it has prompt, seconds"),
+        ("z" * 9999, "it has prompt"),
+    ):
+        with pytest.raises(RequestError, match="make has no parameter") as caught:
+            make("a ball", **{name: 1})
+        assert str(caught.value).endswith(meant) or meant in str(caught.value)
+        assert len(str(caught.value)) < 300
+    with pytest.raises(TypeError):  # Python's own
+        make()
 
 
 def test_one_or_the_other():

@@ -23,7 +23,7 @@ from worldreel.errors import (
 if TYPE_CHECKING:
     from worldreel.engine import load
     from worldreel.media import Video
-    from worldreel.request import Request
+    from worldreel.request import Request, RequestWarning
 
 __version__ = "0.1.0"
 
@@ -33,6 +33,7 @@ __all__ = [
     "MissingExtraError",
     "Request",
     "RequestError",
+    "RequestWarning",
     "SceneError",
     "TrainingError",
     "Video",
@@ -41,7 +42,7 @@ __all__ = [
     "load",
 ]
 
-_HOMES = {"load": "engine", "Video": "media", "Request": "request"}
+_HOMES = {"load": "engine", "Video": "media", "Request": "request", "RequestWarning": "request"}
 
 
 def __getattr__(name: str) -> Any:

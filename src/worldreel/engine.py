@@ -10,60 +10,38 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from einops import rearrange
-from PIL import Image
 from torch import Generator, Tensor
 
-from worldreel import canvas, checkpoint, flow, guidance, prompt, samplers, tokens
+from worldreel import canvas, checkpoint, flow, guidance, pictures, samplers, tokens
 from worldreel.canvas import Canvas
 from worldreel.checkpoint import PACKAGED
+from worldreel.device import DTYPES, best_dtype, find_device
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.flow import Velocity
-from worldreel.media import Video, read_image
+from worldreel.media import Video
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
-from worldreel.models.presets import Settings
+from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.request import Limits, Plan, Request, plan
+from worldreel.prompt import read
+from worldreel.request import Limits, Plan, Request, RequestWarning, Size, by_name, parse_size, plan
 
 Progress = Callable[[str, int, int], None]
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# Values of ONEDNN_MAX_CPU_ISA under which oneDNN has no instruction that multiplies bfloat16.
-_NO_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
+NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
-
-
-def best_dtype(device: torch.device) -> tuple[torch.dtype, str]:
-    """bfloat16 where the hardware multiplies it, else float32; and why.
-
-    By what the hardware says of itself and not by a stopwatch: the same machine must always choose
-    the same, or the same seed would not give the same frames.
-    """
-    if device.type == "cuda":
-        return torch.bfloat16, "a CUDA device multiplies it"
-    own = {
-        "amx": torch.cpu._is_amx_tile_supported(),
-        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
-    }
-    name = next((name for name, have in own.items() if have), None)
-    if name is None or not torch.backends.mkldnn.is_available():
-        return torch.float32, "this processor has neither avx512_bf16 nor amx for bfloat16"
-    capped = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
-    if capped.upper() in _NO_BF16:
-        return torch.float32, f"ONEDNN_MAX_CPU_ISA={capped} leaves no instruction for bfloat16"
-    return torch.bfloat16, f"this processor has {name}"
 
 
 def load(
@@ -77,7 +55,7 @@ def load(
 
     dtype: "auto", "float32" or "bfloat16". A CheckpointError says what is wrong with a folder.
     """
-    folder, where = _folder(model), _device(device)
+    folder, where = _folder(model), find_device(device)
     if dtype != "auto" and dtype not in DTYPES:
         raise RequestError(f"unknown dtype {dtype!r}: one of auto, {', '.join(DTYPES)}")
     kind = best_dtype(where)[0] if dtype == "auto" else DTYPES[dtype]
@@ -116,29 +94,19 @@ def _folder(model: str | Path) -> Path:
     )
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError):
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise RequestError(f"unknown device {name!r}: one of auto, cpu, cuda, cuda:1 and so on")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RequestError(f"this machine has no {name}: `worldreel doctor` tells what it has")
-    return device
-
-
 def _settings(file: Path) -> Settings:
     try:
-        s = Settings(**json.loads(file.read_text(encoding="utf-8")))
+        s = build(Settings, dict(json.loads(file.read_text(encoding="utf-8"))))
         if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
             raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
         if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):
             raise ValueError("steps or guidance_scale makes no sense")
         if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
             raise ValueError("flow_shift or context_level makes no sense")
+        if not (s.trained_seconds is None or s.trained_seconds > 0):
+            raise ValueError("trained_seconds makes no sense")
+        for size in s.trained_sizes:
+            parse_size(size)
     except (OSError, ValueError, TypeError) as error:
         raise CheckpointError(f"{file} cannot be used ({error}): fetch the model again") from None
     return s
@@ -162,6 +130,12 @@ class Engine:
         self.compressor = compressor.to(device)
         self.device = device
 
+    def __repr__(self) -> str:
+        parts = (self.text, self.dit, self.compressor)
+        millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        kind = str(self.dit.dtype).removeprefix("torch.")
+        return f"Engine({self.settings.name}, {millions:.1f} M parameters, {kind}, {self.device})"
+
     @property
     def limits(self) -> Limits:
         """What a request may ask for."""
@@ -169,13 +143,50 @@ class Engine:
             name=self.settings.name,
             default_steps=self.settings.steps,
             default_guidance=self.settings.guidance_scale,
+            trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
+            trained_seconds=self.settings.trained_seconds,
         )
 
+    @by_name
     def generate(
-        self, prompt_text: str, *, progress: Progress | None = None, **asked: Any
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str = "",
+        seconds: float | None = None,
+        num_frames: int | None = None,
+        size: Size | str | None = None,
+        aspect: str | None = None,
+        seed: int = 0,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        image: Any = None,
+        last_image: Any = None,
+        progress: Progress | None = None,
     ) -> Video:
-        """One video. `asked` are the fields of `Request`; image and last_image may be files."""
-        made = plan(Request(prompt=prompt_text, model=self.settings.name, **asked), self.limits)
+        """One video; what is None is as the model likes it (`limits`), 4 s of 256x144 for marble.
+
+        seconds, or num_frames (1: a still); size, (width, height) or "256x144", or aspect, "16:9".
+        image, last_image: the first and the last frame: a file, a PIL image, or (H, W, 3) uint8.
+        progress(stage, done, total) is told each step. What is made differently from what was
+        asked, and words that the model does not know, are a RequestWarning each, and in
+        `Video.notes`. What cannot be made is a RequestError.
+        """
+        request = Request(
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            seconds=seconds,
+            num_frames=num_frames,
+            size=size,
+            aspect=aspect,
+            seed=seed,
+            num_inference_steps=num_inference_steps,
+            guidance_scale=guidance_scale,
+            image=image,
+            last_image=last_image,
+            model=self.settings.name,
+        )
+        made = plan(request, self.limits)
         told = progress or _silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
@@ -186,14 +197,17 @@ class Engine:
             took[stage], clock = now - clock, now
 
         told("prompt", 0, 1)
-        board, notes = self.canvas(made)
-        said = prompt.read(self.text, made.prompt)
-        notes += said.notes(self.settings.name)
+        board, fitted = self.canvas(made)
+        said = read(self.text, made.prompt)
+        words = said.words()
+        notes = [*made.notes, *_heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
         if made.negative_prompt:
-            other = prompt.read(self.text, made.negative_prompt)
-            notes += other.notes(self.settings.name, negative=True)
+            other = read(self.text, made.negative_prompt)
+            notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
+        for note in notes:  # before the painting, which takes long
+            warnings.warn(note, RequestWarning, stacklevel=3)
         told("prompt", 1, 1)
         lap("prompt")
         latents = self.paint(
@@ -208,34 +222,35 @@ class Engine:
         lap("paint")
         frames = self.decode(latents, told=told)[0]
         lap("decode")
-        if made.num_frames == 1:
-            frames = frames[:1]
-        elif made.image is not None:
-            frames = frames[FRAMES - 1 :]  # the picture was kept as four equal frames
-            notes.append(f"the picture is the first frame, so there are {len(frames)} frames")
+        first = FRAMES - 1 if made.image is not None else 0  # it was kept as four equal frames
         return Video(
-            frames=frames,
+            frames=frames[first : first + made.num_frames],
             fps=made.fps,
             latents=latents.cpu().clone(),  # out of inference mode: a tensor like any other
             metadata={
-                "request": made.to_json() | {"num_frames": len(frames)},
-                "words": said.words(),
+                "request": made.to_json() | {"notes": notes},
+                "words": words,
                 "seconds": took,
-                "notes": [*made.notes, *notes],
             },
         )
 
     @torch.inference_mode()
     def canvas(self, made: Plan) -> tuple[Canvas, list[str]]:
-        """The canvas of a plan, and what was done to pictures to fit it."""
-        frames = max(1, made.num_frames // FRAMES)
-        shape = (1, self.compressor.preset.channels, frames)
+        """The canvas of a plan, and what was done to pictures to fit it.
+
+        The first picture has a latent of its own before those that were asked for: of its four
+        equal frames three are dropped, and one from the end, so that the length is as asked.
+        """
+        count = max(1, made.num_frames // FRAMES) + (made.image is not None)
+        shape = (1, self.compressor.preset.channels, count)
         board = canvas.blank((*shape, made.height // STRIDE, made.width // STRIDE))
         notes: list[str] = []
         for name, picture, at in (("first", made.image, 0), ("last", made.last_image, -1)):
             if picture is not None:
-                pixels, note = _fitted(picture, name, (made.width, made.height))
-                notes += note
+                pixels, done = pictures.fitted(
+                    pictures.read_image(picture), (made.width, made.height)
+                )
+                notes += [f"the {name} picture, {done}"] if done else []
                 board = canvas.keep(board, self.encode_still(pixels).cpu(), at=at)
         return board, notes
 
@@ -346,18 +361,11 @@ def _doubled(context: Context | None) -> Context | None:
     )
 
 
-def _fitted(picture: Any, name: str, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
-    """A picture cut to the aspect (around its middle) and scaled to a size, and a note of it."""
-    pixels = read_image(picture)
-    height, width = pixels.shape[:2]
-    if (width, height) == size:
-        return pixels, []
-    scale = max(size[0] / width, size[1] / height)
-    cut = min(width, size[0] / scale), min(height, size[1] / scale)  # in the picture's own pixels
-    x, y = (width - cut[0]) / 2, (height - cut[1]) / 2
-    image = Image.fromarray(pixels).resize(
-        size, Image.Resampling.LANCZOS, box=(x, y, width - x, height - y)
-    )
-    done = "scaled" if max(x, y) < 0.5 else "cut and scaled"
-    note = f"the {name} picture, {width}x{height}, was {done} to {size[0]}x{size[1]}"
-    return np.asarray(image), [note]
+def _heard(words: Mapping[str, Any], model: str) -> list[str]:
+    """Notes of the words that were taken for others, and of those that were ignored."""
+    notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
+    named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED
+    if named and words["read"]:
+        others = f" and {more} other words" if more > 0 else ""
+        notes.append(f"{model} does not know {', '.join(map(repr, named))}{others}")
+    return notes

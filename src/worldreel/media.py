@@ -34,7 +34,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from worldreel import pictures, provenance
 from worldreel.errors import MediaError
-from worldreel.output import NOTE, StrPath, check_writable, explained, whole_file
+from worldreel.output import NOTE, StrPath, check_sheet, check_writable, explained, whole_file
 from worldreel.pictures import read_image
 
 if TYPE_CHECKING:
@@ -82,11 +82,16 @@ class Video:
 
     def __repr__(self) -> str:
         f, h, w, _ = self.frames.shape
-        return f"Video({f} frames of {w}x{h}, {self.seconds:g} s at {self.fps:g} fps)"
+        return f"Video({f} frames of {w}x{h}, {self.seconds:.3g} s at {self.fps:g} fps)"
 
     @property
     def seconds(self) -> float:
         return len(self.frames) / self.fps
+
+    @property
+    def notes(self) -> list[str]:
+        """What was made differently from what was asked, and words that the model did not know."""
+        return list((self.metadata.get("request") or {}).get("notes") or ())
 
     def to_numpy(self) -> np.ndarray:
         return self.frames
@@ -126,23 +131,24 @@ class Video:
         return pictures.contact_sheet(self.frames, self.fps, columns, count)
 
     def save_contact_sheet(self, path: StrPath, columns: int = 4, count: int = 8) -> Path:
-        check_writable(path)
+        check_sheet(path)
         sheet = np.asarray(self.contact_sheet(columns, count))[None]
         return Video(sheet, self.fps, None, self.metadata).save(path)
 
     def _repr_html_(self) -> str:
-        """The clip itself in a notebook, or pictures of it when it is too large for one."""
+        """The clip itself in a notebook, or pictures of it when it is too large, and its notes."""
         title = html.escape(repr(self))
+        notes = "".join(f"<br>note: {html.escape(note)}" for note in self.notes)
         if len(self) > 1:
             with tempfile.TemporaryDirectory() as folder:
                 data = self.save(Path(folder) / "clip.mp4").read_bytes()
             if len(data) < INLINE_BYTES:
                 source = f"data:video/mp4;base64,{b64encode(data).decode()}"
-                return f'<video controls loop muted title="{title}" src="{source}"></video>'
+                return f'<video controls loop muted title="{title}" src="{source}"></video>{notes}'
         stream = io.BytesIO()
         self.contact_sheet().save(stream, "PNG")
         source = f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"
-        return f'<img title="{title}" src="{source}"><br>{title}'
+        return f'<img title="{title}" src="{source}"><br>{title}{notes}'
 
 
 def encoder() -> tuple[str, dict[str, str], str]:

@@ -17,8 +17,9 @@ from worldreel.errors import MediaError
 StrPath = str | os.PathLike[str]
 
 KINDS = (".mp4", ".gif", ".webp", ".png")
+PICTURES = (".png", ".webp", ".gif")
 NOTE = "clip.json"  # the mark in a folder of frames
-_KINDS_SAID = f"{', '.join(KINDS)}, or a folder (a name that ends in /)"
+KINDS_SAID = f"{', '.join(KINDS)}, or a folder of .png files (a name without an ending)"
 
 
 def check_writable(path: StrPath, *, num_frames: int | None = None, overwrite: bool = True) -> str:
@@ -29,7 +30,7 @@ def check_writable(path: StrPath, *, num_frames: int | None = None, overwrite: b
     if text.endswith(("/", os.sep)) or not kind:
         kind = "folder"
     elif kind not in KINDS:
-        raise MediaError(f"{text} is no kind of file that worldreel writes: use {_KINDS_SAID}")
+        raise MediaError(f"{text} is no kind of file that worldreel writes: use {KINDS_SAID}")
     if kind == ".png" and num_frames not in (None, 1):
         raise MediaError(
             f"a .png holds one picture, not {num_frames} frames: "
@@ -43,10 +44,12 @@ def check_writable(path: StrPath, *, num_frames: int | None = None, overwrite: b
             if kind != "folder" and path.is_dir():
                 raise MediaError(f"{path} is a folder: give a file such as {path}/clip.mp4")
             if kind == "folder" and not _is_ours(path):
-                raise MediaError(
-                    f"{path} is not an empty folder nor one of frames: choose a new name, "
-                    "or a file such as clip.mp4"
+                what = (
+                    "not an empty folder nor one of frames"
+                    if path.is_dir()
+                    else ("a file, and a name without an ending stands for a folder of frames")
                 )
+                raise MediaError(f"{path} is {what}: choose a new name, or one such as clip.mp4")
         if not path.parent.is_dir():
             raise MediaError(f"the folder {path.parent} does not exist: create it first")
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".worldreel-") as probe:
@@ -54,6 +57,24 @@ def check_writable(path: StrPath, *, num_frames: int | None = None, overwrite: b
             probe.flush()
             os.fsync(probe.fileno())
     return kind
+
+
+def check_folder(path: StrPath) -> Path:
+    """Say now whether files can be put into a folder, which is made when there are some."""
+    where = Path(path)
+    near = next(place for place in (where, *where.parents, Path()) if place.exists())
+    if not near.is_dir():
+        raise MediaError(f"{near} is a file, where a folder was expected: choose another name")
+    with explained(near / "."), tempfile.TemporaryFile(dir=near):
+        return where
+
+
+def check_sheet(path: StrPath) -> None:
+    """Say now whether a contact sheet can be saved there: it is one picture."""
+    text = os.fspath(path)
+    if text.strip() and Path(text).suffix.lower() not in PICTURES:
+        raise MediaError(f"a contact sheet is a picture, {', '.join(PICTURES)}, and not {text}")
+    check_writable(path, num_frames=1)
 
 
 @contextlib.contextmanager
@@ -77,12 +98,14 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         number, why = error.errno, error.strerror
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            why = f"no space left on the disk ({why}): free some, or choose another folder"
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            why = "no space left on the disk: free some, or choose another folder"
+        elif number == errno.EFBIG:
+            why = "it would be larger than a file may be here (`ulimit -f` tells): ask for less"
         elif number in (errno.EACCES, errno.EPERM, errno.EROFS):
             why = f"the folder is not writable ({why}): choose another"
         elif number in (errno.ENOENT, errno.ENOTDIR):
-            why = f"the folder {path.parent} does not exist or is none ({why})"
+            why = f"the folder {path.parent} does not exist, or takes no files ({why})"
         raise MediaError(f"{path} cannot be written: {why}") from error
 
 

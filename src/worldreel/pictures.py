@@ -35,7 +35,9 @@ def read_image(source: Any) -> np.ndarray:
     if isinstance(source, Image.Image):
         return _pixels(source)
     if not isinstance(source, str | os.PathLike):
-        raise MediaError(f"a picture is a file, a PIL image or an array, not {type(source)}")
+        raise MediaError(
+            f"a picture is a file, a PIL image or an array, not {type(source).__name__}"
+        )
     try:
         with _opened(source) as image:
             return _pixels(image)
@@ -53,6 +55,21 @@ def _pixels(image: Image.Image) -> np.ndarray:
     elif image.mode.startswith("I;16") or image.mode == "I":
         image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
     return np.array(image.convert("RGB"))
+
+
+def fitted(pixels: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, str]:
+    """(H, W, 3) cut to the aspect of a size, around its middle, and scaled; and what was done."""
+    height, width = pixels.shape[:2]
+    if (width, height) == size:
+        return pixels, ""
+    scale = max(size[0] / width, size[1] / height)
+    cut = min(width, size[0] / scale), min(height, size[1] / scale)  # in the picture's own pixels
+    x, y = (width - cut[0]) / 2, (height - cut[1]) / 2
+    image = Image.fromarray(pixels).resize(
+        size, Image.Resampling.LANCZOS, box=(x, y, width - x, height - y)
+    )
+    done = "scaled" if max(x, y) < 0.5 else "cut and scaled"
+    return np.asarray(image), f"{width}x{height}, was {done} to {size[0]}x{size[1]}"
 
 
 def _opened(path: str | os.PathLike[str]) -> Image.Image:

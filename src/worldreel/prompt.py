@@ -53,7 +53,7 @@ class Prompt:
 def read(encoder: TextEncoder, text: str) -> Prompt:
     """Encode one prompt; it may be longer than the encoder's window, which is then said."""
     ids, (reading,) = encoder.tokens([text])
-    states = encoder(ids)
+    logits = encoder.read(ids)
     window, found = encoder.preset.max_words, len(reading.ids)
     if found > window:
         kept, lost = reading.read[:window], reading.read[window:]
@@ -67,8 +67,8 @@ def read(encoder: TextEncoder, text: str) -> Prompt:
         )
     return Prompt(
         text=text,
-        states=states,
+        states=encoder.states(logits),
         reading=reading,
-        facts=encoder.facts(states) if reading.ids else {},
+        facts=encoder.facts(logits) if reading.ids else {},
         unread=max(0, found - window),
     )

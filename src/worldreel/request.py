@@ -9,13 +9,16 @@ Nothing here needs a model: a bad request ends in one line, before any weights a
 """
 
 import dataclasses
+import difflib
+import functools
+import inspect
 import math
 import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from worldreel.errors import RequestError
 
@@ -27,7 +30,34 @@ MOST_GUIDANCE = 100.0
 WIDEST_MISFIT = 1.25  # an aspect may be missed by this factor, no more
 
 _BASE = MappingProxyType({"16:9": (256, 144), "9:16": (144, 256), "1:1": (192, 192)})
-_SMALL = MappingProxyType({"16:9": (144, 80), "9:16": (80, 144), "1:1": (96, 96)})
+
+# What others call what is asked for here.
+_ELSEWHERE = MappingProxyType(
+    {
+        "text": "prompt",
+        "frames": "num_frames",
+        "video_length": "num_frames",
+        "duration": "seconds",
+        "length": "seconds",
+        "width": "size",
+        "height": "size",
+        "resolution": "size",
+        "aspect_ratio": "aspect",
+        "generator": "seed",
+        "steps": "num_inference_steps",
+        "guidance": "guidance_scale",
+        "cfg": "guidance_scale",
+        "cfg_scale": "guidance_scale",
+        "callback": "progress",
+    }
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class RequestWarning(UserWarning):
+    """What is made differs from what was asked: a word that is not known, a length rounded."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,7 +87,6 @@ class Limits:
     frames_per_latent: int = 4
     grid: int = 16  # pixels: width and height are multiples of it
     base_sizes: Mapping[str, Size] = dataclasses.field(default_factory=lambda: _BASE)
-    small_sizes: Mapping[str, Size] = dataclasses.field(default_factory=lambda: _SMALL)
     default_aspect: str = "16:9"
     default_seconds: float = 4.0
     max_seconds: float = 10.0
@@ -66,6 +95,10 @@ class Limits:
     default_steps: int = 20
     default_guidance: float = 5.0
     max_prompt_characters: int = LONGEST_PROMPT
+    # What training saw, most of it first, and its longest clip; empty: not known. Other requests
+    # are made, with a note.
+    trained_sizes: tuple[Size, ...] = ((144, 80), (256, 144), (80, 144), (96, 96))
+    trained_seconds: float | None = 4.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,8 +150,25 @@ def plan(request: Request, limits: Limits) -> Plan:
         image=request.image,
         last_image=request.last_image,
         model=request.model,
-        notes=(note,) if note else (),
+        notes=(*((note,) if note else ()), *_untrained((width, height), frames, limits)),
     )
+
+
+def by_name(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, in which a parameter that it does not have is a RequestError."""
+    known = [name for name in inspect.signature(function).parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **asked: P.kwargs) -> R:
+        for name in asked:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                meant = _ELSEWHERE.get(name) or next(iter(near), None)
+                does = f"did you mean {meant}?" if meant in known else f"it has {', '.join(known)}"
+                raise RequestError(f"{function.__name__} has no parameter {_short(name)}: {does}")
+        return function(*args, **asked)
+
+    return checked
 
 
 def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
@@ -213,16 +263,34 @@ def _frames(request: Request, limits: Limits) -> tuple[int, str]:
 
 
 def _leave_room(request: Request, frames: int, limits: Limits) -> None:
-    """Pictures are kept, a latent each: something must be left to paint."""
+    """The last picture is kept in place of a latent, the first comes before them all."""
     group = limits.frames_per_latent
-    kept = (request.image is not None) + (request.last_image is not None)
-    if kept and frames <= kept * group:
-        given = "two pictures" if kept == 2 else "a picture"
-        least = (kept + 1) * group
+    pictures = (request.image is not None) + (request.last_image is not None)
+    least = (1 + (request.last_image is not None)) * group
+    if pictures and frames < least:
+        given = "two pictures" if pictures == 2 else "a picture"
         raise RequestError(
             f"{frames} frame{'s' * (frames > 1)} from {given} would leave nothing to paint: "
             f"ask for {least} frames ({least / limits.fps:.2g} s) or more"
         )
+
+
+def _untrained(size: Size, frames: int, limits: Limits) -> list[str]:
+    """Notes of what the model's training never showed it; none where that is not known."""
+    notes, name = [], limits.name
+    if limits.trained_sizes and size not in limits.trained_sizes:
+        most, *others = (f"{width}x{height}" for width, height in limits.trained_sizes)
+        known = f"mostly on {most}, then on {', '.join(others)}" if others else f"on {most} alone"
+        notes.append(
+            f"{name} was not trained on {size[0]}x{size[1]} but {known}: it may look worse"
+        )
+    seconds, longest = frames / limits.fps, limits.trained_seconds
+    if longest is not None and seconds > longest + 1e-9:
+        notes.append(
+            f"{name} was trained on clips of up to {longest:g} s, not {seconds:.3g} s: "
+            "it may look worse"
+        )
+    return notes
 
 
 def _size(request: Request, limits: Limits) -> Size:

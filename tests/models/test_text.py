@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worldreel.models.presets import TINY_TEXT
+from worldreel.models.presets import TINY_TEXT, TextPreset
 from worldreel.models.text import Lexicon, TextEncoder
 
 ENGLISH = ("a", "ball", "rolls", "rolling", "red", "wooden table", "table", "wooden")
@@ -32,7 +32,15 @@ def test_near_words_are_mapped_and_said(lexicon):
     reading = lexicon.read("two balls rolled")
     assert reading.mapped == {"balls": "ball", "rolled": "rolls"}
     assert reading.ignored == ("two",)
-    assert lexicon.read("woodn").mapped == {"woodn": "wooden"}
+    for slip in ("woodenn", "wodden", "woodne"):
+        assert lexicon.read(slip).mapped == {slip: "wooden"}
+    assert lexicon.read("rollin rollling").mapped == {"rollin": "rolling", "rollling": "rolling"}
+
+
+def test_another_word_is_not_a_slip():
+    known = Lexicon(("weather", "night", "three", "cone", "truck", "speed", "speckled"))
+    foreign = "leather knight tree cane struck seed feather sprinkled"
+    assert known.read(foreign).ignored == tuple(foreign.split())
 
 
 def test_no_word_is_dropped_in_silence(lexicon):
@@ -53,7 +61,29 @@ def test_padding_changes_nothing(encoder):
     padded = encoder(encoder.tokens(["a red ball", "a red ball rolling a wooden table"])[0])[:1]
     assert alone.shape == (1, 4, 16)
     assert torch.allclose(alone, padded, atol=1e-5)
-    assert torch.allclose(alone.square().mean(-1), torch.ones(1, 4), atol=1e-4)
+
+
+def test_a_state_is_the_code_of_what_was_read(encoder):
+    values = torch.tensor([[1, 0, 2, 1]])
+    exact = encoder.stated(values)
+    assert torch.allclose(exact.square().mean(-1), torch.ones(1, 4), atol=1e-4)
+    sure = [60.0 * torch.nn.functional.one_hot(v, 3).float()[None] for v in values[0]]
+    assert torch.allclose(encoder.states(sure), exact, atol=1e-5)
+    assert encoder.facts(sure) == {"kind": "x", "setting": "y", "side": "x"}
+    assert not torch.allclose(exact[0, 0], encoder.stated(torch.tensor([[2, 0, 2, 1]]))[0, 0])
+
+
+def test_codes_follow_from_names_alone(lexicon):
+    few = {"color0": ("unsaid", "red"), "color1": ("unsaid", "red")}
+    more = {"kind": ("unsaid", "dog"), "color0": ("unsaid", "blue", "red"), "color1": ("red",)}
+    one, other = (
+        TextEncoder(TextPreset(slots=len(labels), dim=32, heads=2, layers=1, out_dim=64), lexicon,
+                    labels).init(torch.Generator().manual_seed(i))
+        for i, labels in enumerate((few, more))
+    )  # fmt: skip
+    assert torch.equal(one.codes[1], other.codes[4]) and torch.equal(one.codes[3], other.codes[5])
+    shared = torch.nn.functional.cosine_similarity(one.codes[1], one.codes[3], dim=0)
+    assert 0.2 < shared < 0.8  # the same value in another slot
 
 
 def test_the_order_of_words_counts(encoder):

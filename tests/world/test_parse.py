@@ -85,7 +85,7 @@ def facts_of(*stated):
         (
             "THREE dogs run to the left in the snow",
             [
-                ("weather", "snow"), ("count", "dog", 3),
+                ("setting", "snowfield"), ("count", "dog", 3),
                 *[("kind", i, "dog") for i in range(3)],
                 *[("action", i, "runs") for i in range(3)],
                 *[("direction", i, "left") for i in range(3)],

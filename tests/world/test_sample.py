@@ -20,6 +20,8 @@ PLACED = [(kind, place) for place, row in PLACES.items() for kind in KINDS if ki
 AWAY = [pair for pair in PLACED if held_out_setting(*pair)]
 FIRST_KINDS, FIRST_COLORS = KINDS[:4], list(COLORS)[:8]
 
+LONG = ("dog", "mammoth", "fish", "dragon", "car", "train", "ship")
+
 # All that the first model knows.
 FIRST_WORLD = {
     *FIRST_KINDS, *FIRST_COLORS, "small", "medium", "large", "matte", "glossy", "metal",
@@ -195,6 +197,33 @@ def test_a_smaller_world_has_its_words_only():
     assert still == "static"
     with pytest.raises(SceneError, match="teapot"):
         sample(0, within={"teapot"})
+
+
+def test_one_alone_goes_together_with_nobody():
+    walks = {"mammoth", "walks", "left", "1"}
+    assert all(len(sample(seed, within=walks).things) == 1 for seed in range(20))
+    with pytest.raises(SceneError, match="no story fits"):
+        sample(0, within=walks, story="together")
+
+
+def test_what_is_long_shows_its_side(mix):
+    """From the very front a fish is a disc, and a train a wheel."""
+    seen = Counter()
+    for scene in mix:
+        for thing in scene.things:
+            still = thing.action == "stands" and thing.event is None
+            if thing.kind in LONG and not scene.keys and (still or thing.direction):
+                w, x, y, z = thing.rotation
+                facing = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+                assert abs(math.cos(facing)) > 0.3, (scene.seed, thing.kind)
+                seen[thing.direction] += 1
+    assert seen["toward"] > 10 and seen["away"] > 10 and seen[None] > 50
+
+
+def test_a_night_without_colours_is_of_bright_subjects(mix):
+    for scene in mix:
+        if (scene.style, scene.light) == ("black and white", "night"):
+            assert np.dot((0.299, 0.587, 0.114), COLORS[scene.things[0].color]) > 0.4
 
 
 def test_shots_show_the_same_subject_from_another_side_or_in_another_place():

@@ -53,6 +53,34 @@ def test_what_is_no_scene_is_an_error(text):
         Scene.from_json(text)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("setting", 5, "'setting' of Scene is 5: it must be a word"),
+        ("seconds", "two", "'seconds' of Scene is \"two\": it must be a number"),
+        ("seconds", -1, "from 0 to 60"),
+        ("gravity", 0, "from 0.01 to 100"),
+        ("seed", True, "a whole number"),
+        ("camera", None, "Camera is a JSON object, not null"),
+        ("things", ["ball"], "Thing is a JSON object"),
+        ("things", [{"kind": "ball"}], "Thing has no 'color'"),
+        ("position", [1, 2], "it must be 3 numbers"),
+        ("position", [float("nan"), 0, 1], "it must be 3 numbers"),
+        ("extent", [0.3, 0.0, 0.3], "from 0.001 to 50"),
+        ("rotation", [0, 0, 0, 0], "no unit quaternion"),
+        ("target", "a", "a whole number or null"),
+        ("eye", [0.0, 0.0, 0.4], "looks at the place where it is"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(key, value, said):
+    data = json.loads(_scene().to_json())
+    part = next(p for p in (data, data["camera"], data["things"][0]) if key in p)
+    part[key] = value
+    with pytest.raises(SceneError) as error:
+        Scene.from_json(json.dumps(data))
+    assert said in str(error.value) and len(str(error.value).splitlines()) == 1
+
+
 def test_an_unknown_word_is_an_error():
     with pytest.raises(SceneError, match="setting"):
         _scene(setting="moon base")

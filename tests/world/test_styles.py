@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from worldreel.errors import SceneError
-from worldreel.world.styles import STYLES, apply
+from worldreel.world.styles import STYLES, _box, apply
 
 DRAWN = [style for style in STYLES if style != "render"]
 
@@ -71,3 +72,11 @@ def test_render_is_left_alone_and_an_unknown_style_is_refused(clip):
     assert apply("render", frames, ids, seed=5) is frames
     with pytest.raises(SceneError, match="unknown style 'oil'"):
         apply("oil", frames, ids, seed=5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7])
+def test_a_box_is_the_mean_of_its_square(size):
+    x = torch.rand(2, 3, 20, 30, generator=torch.Generator().manual_seed(2))
+    pooled = torch.nn.functional.avg_pool2d(x, size, 1)
+    torch.testing.assert_close(_box(x, size), pooled, atol=1e-6, rtol=0)
+    assert _box(x, size) is not x

@@ -1,14 +1,10 @@
 """The command line: a room per command, imported when it is called.
 
-    worldreel generate PROMPT     a sentence becomes a video
-    worldreel doctor              what this machine offers
-    worldreel train STAGE RECIPE  clips become weights
-    worldreel eval words          weights become figures
-    worldreel world preview       what the world looks like
-
-Exit codes: 0 done, 1 it failed, 2 it was asked for what cannot be, 130 interrupted. An error is one
-line on standard error; with --json also an object on standard output. WORLDREEL_TRACEBACK=1 shows
-where it came from.
+worldreel generate PROMPT     a sentence becomes a video
+worldreel doctor              what this machine offers
+worldreel train STAGE RECIPE  clips become weights
+worldreel eval words          weights become figures
+worldreel world preview       what the world looks like
 """
 
 import json
@@ -23,10 +19,17 @@ import typer
 import typer.core
 import typer.main
 
-from worldreel import __version__
+from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
 ROOMS = ("generate", "doctor", "train", "eval", "world")
+DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+ENDS = {
+    DONE: "done",
+    FAILED: "failed on the way, or a canary stopped",
+    REFUSED: "asked for what cannot be",
+    INTERRUPTED: "interrupted",
+}
 
 
 class Rooms(typer.core.TyperGroup):
@@ -46,6 +49,9 @@ class Rooms(typer.core.TyperGroup):
 app = typer.Typer(
     cls=Rooms,
     no_args_is_help=True,
+    epilog=f"Exit codes: {'; '.join(f'{code} {what}' for code, what in ENDS.items())}. "
+    "An error is one line on standard error; with --json, also an object on standard output. "
+    "WORLDREEL_TRACEBACK=1 shows where it came from.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -75,15 +81,15 @@ def main(args: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
-        if code == 130:
+        if code == INTERRUPTED:
             _say("interrupted")
-        return code if isinstance(code, int) else 0
+        return code if isinstance(code, int) else DONE
     except KeyboardInterrupt:
         _say("interrupted")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return FAILED
     except Exception as error:
         return _explain(error, as_json="--json" in args)
 
@@ -93,13 +99,15 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":  # click's: the message is the help itself
         if str(error).strip():  # with rich, it has been printed already
             _say(str(error))
-        return 2
+        return REFUSED
     if type(error).__name__ == "Abort":
         _say("interrupted")
-        return 130
+        return INTERRUPTED
+    if isinstance(error, ModuleNotFoundError) and error.name in extras.EXTRA_OF:
+        error = extras.missing(error.name)
     usage = hasattr(error, "format_message") and hasattr(error, "exit_code")  # click's errors
     if usage:
-        message = f"{error.format_message()} (worldreel --help lists what there is)"  # type: ignore[attr-defined]
+        message = _usage(error)
     elif isinstance(error, WorldreelError):
         message = str(error)
     elif isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
@@ -107,7 +115,7 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     else:
         message = f"{type(error).__name__}: {error} (WORLDREEL_TRACEBACK=1 shows where)"
     message = " ".join(message.split())
-    code = 2 if usage or isinstance(error, RequestError | SceneError) else 1
+    code = REFUSED if usage or isinstance(error, RequestError | SceneError) else FAILED
     if os.environ.get("WORLDREEL_TRACEBACK") == "1":
         traceback.print_exception(error)
     _say(f"error: {message}")
@@ -115,6 +123,14 @@ def _explain(error: Exception, *, as_json: bool) -> int:
         told = {"type": type(error).__name__, "message": message, "code": code}
         print(json.dumps({"error": told}), flush=True)
     return code
+
+
+def _usage(error: Any) -> str:
+    """What click says of a bad command, and where to read more."""
+    message, place = error.format_message(), getattr(error.ctx, "command_path", "worldreel")
+    if "unexpected extra argument" in message:
+        return f"{message}: put quotes around what has spaces ({place} --help)"
+    return f"{message} ({place} --help lists what there is)"
 
 
 def _say(line: str) -> None:

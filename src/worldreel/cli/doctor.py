@@ -15,6 +15,8 @@ from typing import Annotated, Any
 
 import typer
 
+from worldreel.extras import command
+
 app = typer.Typer(add_completion=False)
 
 USEFUL = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "neon", "asimd", "bf16")
@@ -62,7 +64,7 @@ def _dtype() -> dict[str, Any]:
     in each: told, not asked, because the same seed must always give the same frames."""
     import torch
 
-    from worldreel.engine import best_dtype
+    from worldreel.device import best_dtype
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype, why = best_dtype(device)
@@ -165,7 +167,7 @@ def _extra(name: str, packages: list[str]) -> str:
             missing.append(package)
     if not missing:
         return "installed"
-    return f"missing {', '.join(missing)}: pip install 'worldreel[{name}]'"
+    return f"missing {', '.join(missing)}: {command(name)}"
 
 
 def _said(fact: Any) -> str:

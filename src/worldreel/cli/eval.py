@@ -3,6 +3,7 @@
 import json
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,24 +11,35 @@ import typer
 
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
+from worldreel.extras import missing
+from worldreel.output import check_folder
 
-app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 World = Annotated[
     str, typer.Option(help="Words that scenes keep to: small, plain (clear weather), whole.")
+]
+Out = Annotated[
+    str | None, typer.Option(help="The folder of the card.", show_default="cards/MODEL")
 ]
 
 
 @app.callback()
 def judge() -> None:
     """Judge a model by what its videos show."""
+    if find_spec("mujoco") is None:  # said before torch is loaded
+        raise missing("mujoco")
 
 
 @app.command()
 def words(
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
-    count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
-    out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
-    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
+    out: Out = None,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it; from 0.")] = 0,
     world: World = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -37,7 +49,7 @@ def words(
     Seeds 0 to n-1 are the reported ones; choose weights and settings on others (100000).
     """
     _check(count, first_seed)
-    folder = Path(out or f"cards/{Path(model).name}")
+    folder = check_folder(out or f"cards/{Path(model).resolve().name}")
     with progress(quiet=quiet) as told:
         answer = _card().words(
             model=model, count=count, first_seed=first_seed, world=world, out=folder, progress=told
@@ -57,9 +69,9 @@ def card(
     lines: Annotated[
         str | None, typer.Option(help="Keys of the lines to judge, with commas between.")
     ] = None,
-    count: Annotated[int, typer.Option(help="How many held-out scenes.")] = 300,
-    out: Annotated[str | None, typer.Option(help="The folder of the card.")] = None,
-    first_seed: Annotated[int, typer.Option(help="Seeds count up from it.")] = 0,
+    count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
+    out: Out = None,
+    first_seed: Annotated[int, typer.Option(help="Seeds count up from it; from 0.")] = 0,
     world: World = "plain",
     chinese: Annotated[int, typer.Option(help="Scenes that are made in Chinese, too.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -78,7 +90,7 @@ def card(
             first_seed=first_seed,
             world=world,
             chinese=chinese,
-            out=Path(out or f"cards/{name}"),
+            out=check_folder(out or f"cards/{name}"),
             progress=told,
         )
     _tell(answer, as_json)
@@ -98,7 +110,9 @@ def compare(
         print()
 
 
-export = typer.Typer(no_args_is_help=True, help="Videos for other tools to score.")
+export = typer.Typer(
+    add_completion=False, no_args_is_help=True, help="Videos for other tools to score."
+)
 app.add_typer(export, name="export")
 
 
@@ -134,7 +148,7 @@ def vbench(
 
 @app.command()
 def calibrate(
-    count: Annotated[int, typer.Option(help="How many real renders.")] = 300,
+    count: Annotated[int, typer.Option(help="How many real renders; from 2.")] = 300,
     world: World = "plain",
     renders: Annotated[
         str, typer.Option(help="A folder where they are kept once they are drawn.")

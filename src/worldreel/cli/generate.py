@@ -6,6 +6,7 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,35 +15,114 @@ import typer
 
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
-from worldreel.output import check_writable
-from worldreel.request import LONGEST_PROMPT, Limits, Request, check, parse_size, plan
+from worldreel.output import KINDS, PICTURES, check_sheet, check_writable
+from worldreel.request import (
+    LONGEST_PROMPT,
+    MOST_GUIDANCE,
+    MOST_STEPS,
+    Limits,
+    Request,
+    RequestWarning,
+    check,
+    parse_size,
+    plan,
+)
 
 app = typer.Typer(add_completion=False)
 
+MARBLE = Limits()
+_WIDE, _HIGH = MARBLE.base_sizes[MARBLE.default_aspect]
+_TRAINED = "{}x{}".format(*MARBLE.trained_sizes[0])
+_MOST = int(MARBLE.max_seconds * MARBLE.fps)
 
-@app.command(context_settings={"help_option_names": ["-h", "--help"]})
+
+@app.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Limits and defaults are marble's; another model may have its own.",
+)
 def generate(
-    prompt: Annotated[str, typer.Argument(help="What the video shows; - reads standard input.")],
+    prompt: Annotated[
+        str,
+        typer.Argument(
+            help=f"What the video shows, in up to {LONGEST_PROMPT:,} characters; "
+            "- reads standard input."
+        ),
+    ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", help=".mp4, .gif, .webp, .png (a still), or a folder/"),
+        typer.Option(
+            "--output",
+            "-o",
+            help=f"{', '.join(KINDS[:-1])}, .png (a still), or a name without an ending: a folder "
+            "of .png frames. A file of that name is replaced.",
+            show_default="worldreel.mp4 or a still's worldreel.png, numbered if it exists",
+        ),
     ] = None,
-    seconds: Annotated[float | None, typer.Option(help="How long it lasts.")] = None,
-    num_frames: Annotated[int | None, typer.Option(help="The same in frames; 1: a still.")] = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels, as 256x144.")] = None,
-    aspect: Annotated[str | None, typer.Option(metavar="W:H", help="Shape, as 16:9.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same video.")] = 0,
-    steps: Annotated[int | None, typer.Option(help="More steps: better, slower.")] = None,
-    guidance_scale: Annotated[float | None, typer.Option(help="How closely to follow.")] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(
+            help=f"How long it lasts, up to {MARBLE.max_seconds:g}, rounded to groups of "
+            f"{MARBLE.frames_per_latent} frames at {MARBLE.fps} a second.",
+            show_default=f"{MARBLE.default_seconds:g}",
+        ),
+    ] = None,
+    num_frames: Annotated[
+        int | None,
+        typer.Option(help=f"The same in frames, up to {_MOST}; 1: a still."),
+    ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            help=f"Pixels: multiples of {MARBLE.grid} from {MARBLE.min_side} to {MARBLE.max_side}; "
+            f"marble was trained mostly at {_TRAINED} and is best there.",
+            show_default=f"{_WIDE}x{_HIGH}",
+        ),
+    ] = None,
+    aspect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="W:H",
+            help=f"The shape instead of a size, such as {', '.join(MARBLE.base_sizes)}.",
+            show_default=MARBLE.default_aspect,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="The same seed gives the same video; 0 to 2**64 - 1.")
+    ] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help=f"More steps: better, slower; 1 to {MOST_STEPS}.",
+            show_default=f"{MARBLE.default_steps}",
+        ),
+    ] = None,
+    guidance_scale: Annotated[
+        float | None,
+        typer.Option(
+            help=f"How closely to follow the prompt, 0 to {MOST_GUIDANCE:g}; 1: no guidance.",
+            show_default=f"{MARBLE.default_guidance:g}",
+        ),
+    ] = None,
     negative_prompt: Annotated[str, typer.Option(help="What it should not show.")] = "",
-    image: Annotated[str | None, typer.Option(metavar="FILE", help="The first frame.")] = None,
-    last_image: Annotated[str | None, typer.Option(metavar="FILE", help="The last frame.")] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A picture: the first frame."),
+    ] = None,
+    last_image: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="A picture: the last frame."),
+    ] = None,
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     contact_sheet: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Also a picture of some frames.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help=f"Also a picture of some frames: {', '.join(PICTURES)}.",
+        ),
     ] = None,
     latents: Annotated[
-        bool, typer.Option("--latents", help="Also NAME.reel, to continue from.")
+        bool, typer.Option("--latents", help="Also NAME.reel beside NAME.mp4, to continue from.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
@@ -73,7 +153,11 @@ def generate(
     if latents and kind != ".mp4":
         raise RequestError(f"--latents keeps latents beside an .mp4, not beside {place}")
     if contact_sheet is not None:
-        check_writable(contact_sheet, num_frames=1)
+        check_sheet(contact_sheet)
+    _apart(
+        {"--output": place, "--contact-sheet": contact_sheet},
+        {"--image": image, "--last-image": last_image},
+    )
     request = _with_images(request)
     took: dict[str, float] = {}
     with progress(quiet=quiet) as told:
@@ -84,7 +168,9 @@ def generate(
         took["load"] = time.perf_counter() - started
         asked = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
         del asked["model"]
-        video = engine.generate(asked.pop("prompt"), progress=told, **asked)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RequestWarning)  # they are among the notes
+            video = engine.generate(asked.pop("prompt"), progress=told, **asked)
         told("save", 0, 1)
         saving = time.perf_counter()
         with warnings.catch_warnings(record=True) as warned:
@@ -96,12 +182,13 @@ def generate(
     took |= video.metadata.get("seconds") or {}
     took["save"] = time.perf_counter() - saving
     took["total"] = time.perf_counter() - started
-    notes += [n for n in video.metadata.get("notes") or () if n not in notes]
+    notes += [n for n in video.notes if n not in notes]
     notes += [str(w.message) for w in warned if w.category is UserWarning]
     words = {"read": [], "mapped": {}, "ignored": [], **(video.metadata.get("words") or {})}
     f, height, width, _ = video.frames.shape
     answer = {
         "path": str(path),
+        "kind": kind,
         "contact_sheet": contact_sheet,
         "width": width,
         "height": height,
@@ -118,6 +205,21 @@ def generate(
         print(json.dumps(answer))
     elif not quiet:
         _tell(answer)
+
+
+def _apart(written: Mapping[str, str | None], read: Mapping[str, str | None]) -> None:
+    """Refuse to write over what was just written, or over a picture that is given."""
+    seen: dict[Path, str] = {}
+    for option, name in (*written.items(), *read.items()):
+        if name is None:
+            continue
+        path = Path(name).resolve()
+        for place in (path, path.parent):  # a folder of frames is replaced whole
+            if place in seen:
+                inside = "is the same file as" if place == path else "lies in the folder of"
+                raise RequestError(f"{option} {name} {inside} {seen[place]}: choose another name")
+        if option in written:
+            seen[path] = option
 
 
 def _read_prompt(prompt: str) -> str:
@@ -181,17 +283,16 @@ def _peak_memory() -> int | None:
 
 
 def _tell(answer: dict[str, Any]) -> None:
-    words = answer["words"]
-    for word, meaning in words["mapped"].items():
-        print(f"note: read {word!r} as {meaning!r}", file=sys.stderr)
-    if words["ignored"]:
-        unknown = ", ".join(map(repr, words["ignored"]))
-        print(f"note: {answer['model']} does not know {unknown}", file=sys.stderr)
     for note in answer["notes"]:
         print(f"note: {note}", file=sys.stderr)
     frames, fps = answer["num_frames"], answer["fps"]
-    length = f"{frames} frames, {frames / fps:g} s" if frames > 1 else "a picture"
+    length = f"{frames} frames, {frames / fps:.3g} s" if frames > 1 else "a picture"
+    place = answer["path"]
+    if answer["kind"] == "folder":
+        place = f"{place.rstrip('/')}/ (a folder of .png files)"
     print(
-        f"{answer['path']}: {answer['width']}x{answer['height']}, {length}, "
+        f"{place}: {answer['width']}x{answer['height']}, {length}, "
         f"made in {answer['seconds']['total']:.1f} s"
     )
+    if answer["contact_sheet"]:
+        print(f"{answer['contact_sheet']}: its contact sheet")

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from worldreel.errors import RequestError
+from worldreel.output import check_folder
 
 app = typer.Typer(add_completion=False)
 
@@ -27,11 +28,15 @@ class Stage(StrEnum):
 def train(
     stage: Annotated[Stage, typer.Argument(help="What to train.")],
     recipe: Annotated[str, typer.Argument(help="A name in recipes/, or a .py file.")],
-    out: Annotated[str | None, typer.Option(help="The run's folder: runs/RECIPE-STAGE.")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE-STAGE")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--fresh", help="Go on where the run stopped, or anew.")
     ] = True,
-    minutes: Annotated[float | None, typer.Option(help="Stop by then, resumably.")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="Stop by then, resumably.", show_default="when it is done")
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; may be repeated."),
@@ -46,6 +51,7 @@ def train(
 
     find(recipe)  # an unknown recipe is said before torch is loaded
     folder = out or f"runs/{Path(recipe).stem}-{stage.value}"
+    check_folder(folder)
     main = import_module(f"worldreel.train.{stage.value}").main
     answer = main(recipe, out=folder, resume=resume, minutes=minutes, overrides=overrides)
     answer = {"stage": stage.value, "recipe": recipe, "out": folder, **(answer or {})}

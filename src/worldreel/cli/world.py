@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from worldreel.cli.progress import progress
-from worldreel.errors import MissingExtraError, RequestError, WorldreelError
+from worldreel.errors import RequestError, WorldreelError
+from worldreel.extras import missing
 from worldreel.output import check_writable
 from worldreel.request import parse_size
 
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
 
     from worldreel.world.scene import Take
 
-app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 ACROSS = 4  # pictures of each scene in a sheet
 
@@ -40,7 +45,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
 def world() -> None:
     """The simulated world that marble learns from."""
     if find_spec("mujoco") is None:
-        raise MissingExtraError("the world's physics needs mujoco: pip install 'worldreel[world]'")
+        raise missing("mujoco")
 
 
 @app.command()

@@ -28,6 +28,7 @@ import torch
 from worldreel.data import clip as clips
 from worldreel.data.clip import Caption, Clip, Part, Words
 from worldreel.errors import MediaError
+from worldreel.output import whole_file
 from worldreel.world import describe, facts, labels
 from worldreel.world.act import reflect, stage_scene, stage_shots
 from worldreel.world.render import Render, render
@@ -290,7 +291,10 @@ def _claim(out: Path, settings: Settings, first_seed: int, shard: int) -> None:
     del about["device"]
     file = out / "synth.json"
     if file.exists():
-        there = json.loads(file.read_text("utf-8"))
+        try:
+            there = json.loads(file.read_text("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{file} cannot be read ({error}): give another folder") from None
         odd = [key for key in about if about[key] != there.get(key)]
         if odd:
             raise ValueError(
@@ -298,8 +302,9 @@ def _claim(out: Path, settings: Settings, first_seed: int, shard: int) -> None:
                 "give another folder"
             )
         return
-    out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about) + "\n", "utf-8")
+    with whole_file(file) as part:
+        out.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(about) + "\n", "utf-8")
 
 
 def _path(out: Path, start: int) -> Path:

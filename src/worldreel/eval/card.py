@@ -26,6 +26,7 @@ from worldreel.eval.judging import Read
 from worldreel.eval.known import WORLDS
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
+from worldreel.output import check_folder
 from worldreel.world.facts import Fact
 
 BOTH = 100  # scenes that `words` makes in both languages
@@ -95,7 +96,7 @@ def words(
     chosen with first_seed=100000.
     """
     asked = _Asked(count=count, first_seed=first_seed, world=world, lines=tuple(metrics.LINES))
-    folder, known = report.folder(out), calibration.packaged(world)
+    folder, known = check_folder(out), calibration.packaged(world)
     shown: list[tuple[np.ndarray, str]] = []
     judged, about = _of_model(model, asked, BOTH, progress, shown=shown)
     card = about | _figures(judged, asked, known)
@@ -127,7 +128,7 @@ def card(
     asked = _Asked(
         count=count, first_seed=first_seed, world=world, lines=tuple(judging.chosen(lines))
     )
-    folder, known = report.folder(out), calibration.packaged(world)
+    folder, known = check_folder(out), calibration.packaged(world)
     album = page.Album()
     if videos_of is not None and prompts is not None:
         judged, about = _of_videos(Path(videos_of), Path(prompts), asked, progress, album)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,19 +17,10 @@ FRAMES_SHOWN = 4
 COLUMNS = ("all", "seen", "held out", "ruler", "ceiling", "floor")
 
 
-def folder(path: str | os.PathLike[str]) -> Path:
-    """The card's folder, made before any work so that a bad name is said at once."""
-    where = Path(path)
+def write(where: Path, name: str, card: Mapping[str, Any], clips: Sequence[Any]) -> None:
+    """The card's JSON, with its clips, and its Markdown, in a folder that is made."""
     with explained(where):
         where.mkdir(parents=True, exist_ok=True)
-        probe = where / ".worldreel-probe"
-        probe.touch()
-        probe.unlink()
-    return where
-
-
-def write(where: Path, name: str, card: Mapping[str, Any], clips: Sequence[Any]) -> None:
-    """The card's JSON, with its clips, and its Markdown."""
     write_json(where / f"{name}.json", {**card, "clips": list(clips)})
     with whole_file(where / f"{name}.md") as part:
         part.write_text(markdown(card), "utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 from worldreel.engine import Engine, load
 from worldreel.errors import RequestError
 from worldreel.eval import report
+from worldreel.output import check_folder
 
 SAMPLES = 5
 LONGEST = 240  # bytes of a file's name without its number
@@ -40,7 +41,7 @@ def export(
     if samples < 1:
         raise RequestError(f"samples must be at least 1, not {samples}")
     texts = _prompts(Path(prompts))
-    folder = report.folder(out)
+    folder = check_folder(out)
     engine = model if isinstance(model, Engine) else load(model)
     jobs = [(text, index) for text in texts for index in range(samples)]
     made, notes = [], []

@@ -51,7 +51,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
         scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-1, -2)  # B H N M
         if bias is not None:
             scores = scores.masked_fill(~bias, -math.inf)
-        return torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype) @ v
+        return torch.softmax(scores, dim=-1) @ v  # of bf16 it is computed in fp32 and rounded
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         return _attend_in_parts(q, k, v, bias)
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)

@@ -61,7 +61,11 @@ class TextPreset:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a model likes to be sampled; `model.json` in its folder."""
+    """How a model likes to be sampled; `model.json` in its folder.
+
+    trained_sizes ("144x80", most of it first) and trained_seconds (its longest clip): what it was
+    trained on, where that is known. Other requests are made, with a note.
+    """
 
     name: str
     steps: int = 20
@@ -69,9 +73,11 @@ class Settings:
     flow_shift: float = 2.0
     sampler: str = "euler"
     context_level: float = 0.0
+    trained_sizes: tuple[str, ...] = ()
+    trained_seconds: float | None = None
 
 
-Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset)
+Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset, Settings)
 
 
 def build(kind: type[Preset], data: dict[str, Any]) -> Preset:

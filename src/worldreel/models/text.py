@@ -1,17 +1,18 @@
 """marble's text encoder: a sentence becomes a fixed number of states, one per slot of the world.
 
 The lexicon holds every word of the world's grammar in English and Chinese; a word outside it is
-mapped to a near one or ignored, and both are said. Each learned slot reads the words; training
-(`train.text`) makes slots predict the scene's facts and agree between the languages, so that the
-transformer sees the same states for the same facts however they were said.
+mapped to a near one or ignored, and both are said. Each learned slot reads the words and tells
+what they state of one fact (`train.text`); its state is the fixed code of that value. So the
+transformer sees the same states for the same facts, however and in whichever language they were
+said, and can be trained on facts alone while the encoder goes on learning words.
 
 Shapes: B batch, L words, M slots, D width, E width of the states.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -114,11 +115,25 @@ class Lexicon:
         for form in (word + "s", word + "ing"):
             if form in self._id:
                 return form
-        if len(word) >= 4:
-            close = difflib.get_close_matches(word, self._english, n=1, cutoff=0.84)
-            if close:
-                return close[0]
-        return None
+        # A slip of the finger, not another word: "tree" is not "three", nor "leather" "weather".
+        if len(word) < 6:
+            return None
+        alike = (w for w in self._english if w[0] == word[0] and len(w) >= 5 and _slip(word, w))
+        return next(alike, None)
+
+
+def _slip(typed: str, word: str) -> bool:
+    """Whether one letter too many, too few, another, or two that changed places part two words."""
+    at = next((i for i, (a, b) in enumerate(zip(typed, word, strict=False)) if a != b), None)
+    if at is None:
+        return abs(len(typed) - len(word)) == 1
+    swapped = typed[at + 1 : at + 2] + typed[at] + typed[at + 2 :]
+    return word[at:] in (
+        typed[at + 1 :],
+        word[at] + typed[at:],
+        word[at] + typed[at + 1 :],
+        swapped,
+    )
 
 
 def _plain(text: str) -> str:
@@ -147,10 +162,13 @@ class TextBlock(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Words in, M states out; `heads` read the facts back, so that a prompt can be explained.
+    """Words in, M states out: for each slot the code of the value that its head reads.
 
-    labels: for each slot its name and values; value 0 is "not said".
+    labels: for each slot its name and values; value 0 is "not said". Codes are no parameters: they
+    follow from the names of slots and values, so that new words leave the old ones' codes alone.
     """
+
+    codes: Tensor  # V E, the values of all slots below each other
 
     def __init__(
         self, preset: TextPreset, lexicon: Lexicon, labels: dict[str, tuple[str, ...]]
@@ -161,13 +179,14 @@ class TextEncoder(nn.Module):
         p = self.preset = preset
         self.lexicon = lexicon
         self.labels = dict(labels)
+        self.counts = [len(values) for values in labels.values()]
         self.embed = nn.Embedding(len(lexicon), p.dim)
         self.place = nn.Parameter(torch.zeros(p.max_words, p.dim))
         self.slots = nn.Parameter(torch.zeros(p.slots, p.dim))
         self.blocks = nn.ModuleList(TextBlock(p.dim, p.heads) for _ in range(p.layers))
         self.norm = nn.LayerNorm(p.dim)
-        self.out = Linear(p.dim, p.out_dim)
-        self.heads = nn.ModuleList(Linear(p.out_dim, len(v)) for v in labels.values())
+        self.heads = nn.ModuleList(Linear(p.dim, count) for count in self.counts)
+        self.register_buffer("codes", torch.zeros(sum(self.counts), p.out_dim))
 
     @torch.no_grad()
     def init(self, generator: torch.Generator) -> TextEncoder:
@@ -178,6 +197,9 @@ class TextEncoder(nn.Module):
                 w.normal_(std=w.shape[1] ** -0.5, generator=generator)
             elif name.endswith("bias"):
                 w.zero_()
+        e = self.preset.out_dim
+        rows = [_code(slot, value, e) for slot, values in self.labels.items() for value in values]
+        self.codes.copy_(torch.stack(rows))
         return self
 
     def tokens(self, texts: Sequence[str]) -> tuple[Tensor, list[Reading]]:
@@ -191,8 +213,8 @@ class TextEncoder(nn.Module):
             ids[row, :n] = torch.tensor(r.ids[:n], dtype=torch.long)
         return ids.to(self.slots.device), readings
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """States of padded ids B L: B M E, of unit mean square."""
+    def read(self, ids: Tensor) -> list[Tensor]:
+        """What padded ids B L state: for each of M slots the logits of its values, B v."""
         b, n = ids.shape
         words = self.embed(ids) + self.place[:n]
         x = torch.cat([self.slots.expand(b, -1, -1), words], dim=1)  #      B M+L D
@@ -200,19 +222,40 @@ class TextEncoder(nn.Module):
         mask = torch.cat([seen, ids > 0], dim=1)
         for block in self.blocks:
             x = block(x, mask)
-        x = self.out(self.norm(x[:, : self.preset.slots]))
-        return functional.rms_norm(x, x.shape[-1:])
+        x = self.norm(x[:, : self.preset.slots])
+        return [head(x[:, i]) for i, head in enumerate(self.heads)]
 
-    def logits(self, states: Tensor) -> list[Tensor]:
-        """What each slot's state says of its fact: M times B values."""
-        return [head(states[:, i]) for i, head in enumerate(self.heads)]
+    def states(self, logits: Sequence[Tensor]) -> Tensor:
+        """M E for each of B: a slot's codes by how likely each is, B M E."""
+        pairs = zip(logits, self.codes.split(self.counts), strict=True)
+        return torch.stack([x.softmax(-1) @ codes for x, codes in pairs], dim=1)
+
+    def stated(self, values: Tensor) -> Tensor:
+        """States of facts that are known: a value's number for each slot, B M to B M E."""
+        first = torch.tensor([0, *self.counts[:-1]], device=values.device).cumsum(0)
+        return self.codes[first + values]
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """States of padded ids B L: B M E; of unit mean square where the reading is sure."""
+        return self.states(self.read(ids))
 
     @torch.no_grad()
-    def facts(self, states: Tensor) -> dict[str, str]:
-        """The facts that states 1 M E hold, as the heads read them; unsaid slots are left out."""
+    def facts(self, logits: Sequence[Tensor]) -> dict[str, str]:
+        """The facts that one prompt's logits (M times 1 v) state; unsaid slots are left out."""
         said = {}
-        for (name, values), logits in zip(self.labels.items(), self.logits(states), strict=True):
-            choice = int(logits[0].argmax())
+        for (name, values), x in zip(self.labels.items(), logits, strict=True):
+            choice = int(x[0].argmax())
             if choice:
                 said[name] = values[choice]
         return said
+
+
+def _code(slot: str, value: str, width: int) -> Tensor:
+    """A fixed random code of mean square 1: half the slot's own, half the value's.
+
+    What is said of a second thing differs from the first only by the half of the slot.
+    """
+    halves = (slot, f"{slot.rstrip('0123456789')}={value}")
+    seeds = (zlib.crc32(half.encode()) for half in halves)
+    drawn = [torch.randn(width, generator=torch.Generator().manual_seed(s)) for s in seeds]
+    return functional.rms_norm(drawn[0] + drawn[1], (width,))

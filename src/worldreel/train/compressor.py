@@ -36,10 +36,14 @@ from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """data: folders of raw clips (`data.synth`); crop: latents high and wide."""
+    """data: folders of raw clips (`data.synth`); crop: latents high and wide.
+
+    start: a compressor of the same preset to begin from, instead of the closed form.
+    """
 
     preset: CompressorPreset
     data: tuple[str, ...]
+    start: str = ""
     steps: int = 3000
     batch: int = 24  # crops of eight frames, over all ranks
     crop: tuple[int, int] = (5, 5)
@@ -190,8 +194,13 @@ def _train(
     model = Compressor(c.preset, dtype=torch.bfloat16 if c.bf16 else torch.float32)
     model.to(ranks.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     held = run.resume(out, kind="compressor-run", ranks=ranks, fresh=not resume)
-    if held is None:
+    if held is None and c.start:
+        earlier = checkpoint.load(c.start, kind="compressor").tensors
+        plain = {name: getattr(model, name) for name in ("shift", "spread")}  # measured at the end
+        checkpoint.apply(model, earlier | plain)
+    elif held is None:
         model.fit(data.draw(768, Generator().manual_seed(c.seed + 1))[0])
+    if held is None:
         ranks.share(model.state_dict().values())
     opt = optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
     ema = Ema(model, c.ema)

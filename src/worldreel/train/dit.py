@@ -33,13 +33,14 @@ from worldreel.data import clip as clips
 from worldreel.data.clip import DENSE
 from worldreel.data.live import Fresh, Live
 from worldreel.data.loader import Batch, Bucket, Loader, turns
-from worldreel.errors import RequestError
+from worldreel.errors import CheckpointError, RequestError
 from worldreel.models.dit import DiT
 from worldreel.models.presets import DitPreset
 from worldreel.parallel import Ranks
 from worldreel.train import recipe, run
 from worldreel.train.log import Log, plot
 from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
+from worldreel.world.labels import LABELS
 
 SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest are measures
 
@@ -148,9 +149,8 @@ def losses(
     d = draw(tuple(clean.shape), c, step, ranks)
     board = Canvas(known=clean, freedom=d.freedom)
     box = tokens.bag(board, patch=c.preset.patch, chunk=c.preset.chunk)
-    with torch.no_grad():
-        ids, _ = text.tokens(batch.captions)
-        states = text(ids)  #                                                B M E
+    said = torch.stack([batch.said[slot] for slot in text.labels], dim=1)  # B M
+    states = text.stated(said.to(ranks.device))  #                           B M E
     mask = ~d.silent[:, None].expand(states.shape[:2])
     words = model.read([(None, states, mask)], len(states))
     context = tokens.remember(model, board, box, context_level=d.context, noise=d.noise)
@@ -180,7 +180,8 @@ def compile_blocks(model: DiT) -> bool:
 class Learner:
     """All that a step changes: weights, the head that is thrown away, optimiser, average.
 
-    Beside them the frozen text encoder.
+    Beside them the text encoder, of which training needs the codes of what captions state alone:
+    it can go on learning words meanwhile.
     """
 
     def __init__(self, c: Config, ranks: Ranks) -> None:
@@ -189,6 +190,10 @@ class Learner:
                 "the renderer's truth is of single latents: set dense=0.0 or patch=1"
             )
         self.text = checkpoint.load_text(c.text).to(ranks.device)
+        if self.text.labels != LABELS:
+            raise CheckpointError(
+                f"{c.text} reads other facts than the world has by now: train the text encoder anew"
+            )
         dtype = torch.bfloat16 if c.bf16 else torch.float32
         self.model = DiT(c.preset, dtype=dtype).init(Generator().manual_seed(c.seed))
         if c.start:

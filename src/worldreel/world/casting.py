@@ -40,6 +40,10 @@ NATURAL = {  # how much likelier than others a colour of a kind is
     "mammoth": {"brown": 10.0},
     "dog": {"brown": 6.0, "black": 4.0, "white": 4.0, "grey": 3.0},
 }
+_LUMA = (0.299, 0.587, 0.114)
+_DARK = tuple(  # what without its colour is lost in a night
+    color for color, rgb in words.COLORS.items() if np.dot(_LUMA, rgb) < 0.45
+)
 _WEATHER = {"clear": 0.64, "snow": 0.12, "rain": 0.12, "fog": 0.12}
 _STYLE = dict.fromkeys(words.STYLES, 0.05) | {"render": 0.8}
 _STATIC = 0.45  # of the cameras
@@ -103,6 +107,8 @@ def draw(
     if wanted[0] and len(style) > 1:
         style.pop("black and white", None)  # or the pair could not be seen
     light, weather = _weighted(rng, air)
+    if light == "night" and color in _DARK and len(style) > 1:
+        style.pop("black and white", None)
     if before and before[0].setting == setting:
         light, weather = before[0].light, before[0].weather
     one = before[0].things[0] if before else None
@@ -213,7 +219,7 @@ def _others(
     more = {
         n: share
         for n, share in enumerate(story.more)
-        if str(least + n) in known["count"] and not (alone and n)
+        if share and str(least + n) in known["count"] and not (alone and n)
     }
     if not more:
         return None

@@ -14,7 +14,7 @@ from worldreel.world.scene import ACTORS, Camera, Scene
 from worldreel.world.stories import FOV, STORIES, Look, Placed, Plan, resting, standing
 from worldreel.world.stories.plan import SAMPLES, SCALES, at_rest, moved, three, view_width
 
-SMALLEST, LARGEST = 12.0, {False: 46.0, True: 62.0}  # pixels in a frame 144 wide; of an actor: True
+SMALLEST, LARGEST = 14.0, {False: 46.0, True: 66.0}  # pixels in a frame 144 wide; of an actor: True
 _EDGE = 0.015  # of half the picture: what is nearer to its edge is as good as cut
 _HIDDEN = 0.1  # the share of a thing that another may hide at first
 _APART = 0.12  # metres between what does not touch
@@ -85,16 +85,21 @@ def _camera(rng: np.random.Generator, plan: Plan) -> Camera:
 
 def _further(plan: Plan) -> float:
     """How much further away than from a thing a camera stands, for what acts to fill as much."""
-    toy = PLACES[plan.setting].toy
-    sides = [
-        toy * SCALES[look.size] * 2 * math.sqrt(RIGS[look.kind].size[0] * RIGS[look.kind].size[2])
-        for look in plan.looks
-        if look.kind in RIGS
-    ]
+    sides = [_side(plan, look) for look in plan.looks if look.kind in RIGS]
     if not sides:
         return 1.0
-    least = 0.6 if len(sides) == len(plan.looks) else 0.95
-    return min(max(least, *sides) * (1 + 0.06 * (len(plan.looks) - 1)), 2.0)
+    # The longer a clip, the more room for a way.
+    near = min(0.82 + 0.03 * plan.seconds, 1.0)
+    least = 0.55 if len(sides) == len(plan.looks) else 0.92
+    return min(max(least, near * max(sides)) * (1 + 0.06 * (len(plan.looks) - 1)), 2.0)
+
+
+def _side(plan: Plan, look: Look) -> float:
+    """The side in metres of a square that is as large as what the viewer sees of an actor."""
+    length, width, height = RIGS[look.kind].size
+    if plan.direction in ("toward", "away"):
+        length = max(width, 0.36 * length + 0.93 * width)
+    return PLACES[plan.setting].toy * SCALES[look.size] * 2 * math.sqrt(length * height)
 
 
 class _View:

@@ -81,7 +81,7 @@ OUTDOORS = {
     "night": Light(
         height=44, side=50, sun=(0.50, 0.57, 0.74), sky=(0.24, 0.29, 0.46),
         ground=(0.20, 0.22, 0.32), zenith=(0.02, 0.03, 0.10), horizon=(0.10, 0.14, 0.30),
-        tint=0.15, soft=0.03, lift=2.3,
+        tint=0.15, soft=0.03, lift=2.6,
     ),
     "overcast": Light(
         height=62, side=30, sun=(0.36, 0.37, 0.38), sky=(0.68, 0.70, 0.73),
@@ -101,9 +101,9 @@ INDOORS = {
         tint=0.10, soft=0.05, lift=1.12, haze=1e5,
     ),
     "night": Light(
-        height=56, side=40, sun=(0.62, 0.55, 0.45), sky=(0.25, 0.28, 0.40),
-        ground=(0.22, 0.21, 0.24), zenith=(0.02, 0.04, 0.14), horizon=(0.08, 0.12, 0.28),
-        tint=0.15, soft=0.05, lift=2.2, haze=1e5,
+        height=56, side=40, sun=(0.72, 0.64, 0.52), sky=(0.32, 0.34, 0.45),
+        ground=(0.25, 0.24, 0.27), zenith=(0.02, 0.04, 0.14), horizon=(0.08, 0.12, 0.28),
+        tint=0.15, soft=0.05, lift=1.9, haze=1e5,
     ),
     "overcast": Light(
         height=50, side=46, sun=(0.40, 0.41, 0.43), sky=(0.66, 0.68, 0.71),
@@ -125,7 +125,7 @@ STREET = {
     "night": Light(
         height=58, side=44, sun=(0.60, 0.58, 0.62), sky=(0.28, 0.29, 0.42),
         ground=(0.24, 0.22, 0.32), zenith=(0.02, 0.02, 0.07), horizon=(0.10, 0.09, 0.22),
-        tint=0.15, soft=0.04, lift=2.0, haze=60,
+        tint=0.15, soft=0.04, lift=2.5, haze=60,
     ),
     "overcast": Light(
         height=60, side=34, sun=(0.32, 0.33, 0.34), sky=(0.64, 0.67, 0.70),
@@ -134,6 +134,8 @@ STREET = {
     ),
 }  # fmt: skip
 
+SNOW = dict(OUTDOORS)  # white under an orange sky too, or a viewer takes it for sand
+SNOW["sunset"] = replace(SNOW["sunset"], sun=(1.10, 0.88, 0.72), sky=(0.62, 0.62, 0.76))
 COAST = {word: replace(light, haze=900) for word, light in OUTDOORS.items()}  # a clear horizon
 COAST["night"] = replace(COAST["night"], sun=(0.40, 0.54, 0.84), sky=(0.20, 0.28, 0.52))
 COAST["sunset"] = replace(COAST["sunset"], sun=(1.22, 0.94, 0.70), sky=(0.64, 0.59, 0.66))
@@ -146,7 +148,9 @@ DESERT = {
     "sunset": replace(
         COAST["sunset"], zenith=(0.44, 0.30, 0.56), horizon=(1.0, 0.55, 0.24), haze=140,
     ),
-    "night": replace(COAST["night"], haze=140),
+    "night": replace(
+        COAST["night"], sun=(0.56, 0.57, 0.70), sky=(0.29, 0.31, 0.46), haze=140,
+    ),
     "overcast": replace(
         OUTDOORS["overcast"], sky=(0.70, 0.69, 0.67), zenith=(0.62, 0.60, 0.57),
         horizon=(0.78, 0.75, 0.70), haze=70,
@@ -183,7 +187,7 @@ STATION = {  # by its lamps: on, or dimmed while the crew sleeps; it has no suns
     "night": Light(
         height=58, side=46, sun=(0.36, 0.42, 0.60), sky=(0.22, 0.27, 0.44),
         ground=(0.18, 0.22, 0.36), zenith=(0.10, 0.14, 0.28), horizon=(0.05, 0.08, 0.20),
-        tint=0.15, soft=0.12, lift=2.6, haze=1e5,
+        tint=0.15, soft=0.12, lift=3.0, haze=1e5,
     ),
 }  # fmt: skip
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import typing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,8 +173,12 @@ class Scene:
                 known.append(("direction", thing.direction, DIRECTIONS))
             if thing.event is not None:
                 known.append(("event", thing.event, EVENTS))
+            if abs(math.hypot(*thing.rotation) - 1) > 1e-3:
+                raise SceneError(f"rotation {thing.rotation} is no unit quaternion")
             if thing.target is not None and not 0 <= thing.target < len(self.things):
                 raise SceneError(f"target {thing.target} is none of {len(self.things)} things")
+        if math.dist(self.camera.eye, self.camera.look_at) < 1e-3:
+            raise SceneError("the camera looks at the place where it is: move its eye or look_at")
         for name, given, expected in known:
             if given not in expected:
                 raise SceneError(f"unknown {name} {given!r}: one of {', '.join(expected)}")
@@ -188,8 +194,6 @@ class Scene:
             data = json.loads(text)
         except json.JSONDecodeError as error:
             raise SceneError(f"a scene must be JSON: {error}") from None
-        if not isinstance(data, dict):
-            raise SceneError(f"a scene is a JSON object, not {type(data).__name__}")
         return _build(cls, data, things=Thing, camera=Camera)
 
 
@@ -233,11 +237,27 @@ def _turned_over(rotation: tuple[float, ...]) -> tuple[float, ...]:
     return z, 0.0 - y, 0.0 - x, w
 
 
-def _build(cls: type, data: dict[str, Any], **parts: type) -> Any:
-    fields = {f.name for f in dataclasses.fields(cls)}
-    unknown = sorted(set(data) - fields)
+# The least and the greatest that a number of a scene file may be.
+_BOUNDS = {
+    "seed": (0, 2**63 - 1), "seconds": (0, 60), "gravity": (0.01, 100), "fov": (5, 150),
+    "extent": (0.001, 50), "position": (-1000, 1000), "velocity": (-100, 100), "spin": (-200, 200),
+    "rotation": (-1.001, 1.001), "eye": (-1000, 1000), "look_at": (-1000, 1000), "at": (0, 60),
+    "pieces": (1, 12),
+}  # fmt: skip
+
+
+def _build(cls: type, data: Any, **parts: type) -> Any:
+    name = cls.__name__
+    if not isinstance(data, dict):
+        raise SceneError(f"{name} is a JSON object, not {json.dumps(data)[:40]}")
+    kinds = typing.get_type_hints(cls)
+    unknown = sorted(set(data) - set(kinds))
     if unknown:
-        raise SceneError(f"unknown key {unknown[0]!r} in {cls.__name__}: one of {sorted(fields)}")
+        raise SceneError(f"unknown key {unknown[0]!r} in {name}: one of {sorted(kinds)}")
+    fields = dataclasses.fields(cls)
+    missing = [f.name for f in fields if f.default is dataclasses.MISSING and f.name not in data]
+    if missing:
+        raise SceneError(f"{name} has no {missing[0]!r}, which it needs")
     values = {}
     for key, value in data.items():
         if key in parts and isinstance(value, list):
@@ -246,10 +266,40 @@ def _build(cls: type, data: dict[str, Any], **parts: type) -> Any:
             values[key] = _build(parts[key], value)
         else:
             values[key] = tuple(value) if isinstance(value, list) else value
-    try:
-        return cls(**values)
-    except TypeError as error:
-        raise SceneError(f"{cls.__name__}: {error}") from None
+        if not _fits(values[key], kinds[key]):
+            given = json.dumps(value)[:40]
+            raise SceneError(f"{key!r} of {name} is {given}: it must be {_told(kinds[key])}")
+        low, high = _BOUNDS.get(key, (-math.inf, math.inf))
+        numbers = values[key] if isinstance(values[key], tuple) else (values[key],)
+        if any(isinstance(n, int | float) and not low <= n <= high for n in numbers):
+            raise SceneError(f"{key!r} of {name} is {value}: it must be from {low} to {high}")
+    return cls(**values)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of an annotated type; whole numbers are floats too, truth is no number."""
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        every = inner[:1] * len(value) if inner[-1] is ... else inner
+        return len(value) == len(every) and all(map(_fits, value, every))
+    if inner:
+        return any(_fits(value, one) for one in inner)
+    if kind in (int, float):
+        known = int if kind is int else (int, float)
+        return isinstance(value, known) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, kind)
+
+
+def _told(kind: Any) -> str:
+    """A type in words."""
+    plain = {float: "a number", int: "a whole number", str: "a word", bool: "true or false"}
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) is tuple:
+        each = plain.get(inner[0], inner[0].__name__)
+        return f"a list of {each}s" if inner[-1] is ... else f"{len(inner)} numbers"
+    if inner:
+        return " or ".join(_told(one) for one in inner)
+    return plain.get(kind, "null" if kind is type(None) else "a JSON object")
 
 
 @dataclass(frozen=True, kw_only=True)

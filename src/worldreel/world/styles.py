@@ -26,29 +26,31 @@ def apply(style: str, frames: np.ndarray, ids: np.ndarray, *, seed: int) -> np.n
         raise SceneError(f"unknown style {style!r}: one of {', '.join(STYLES)}")
     if style == "render":
         return frames
-    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous().float() / 255
     out = STYLES[style](x, torch.from_numpy(np.ascontiguousarray(ids)), seed)
     return (out.clamp(0, 1) * 255 + 0.5).to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def _black_and_white(x: Tensor, ids: Tensor, seed: int) -> Tensor:
-    """Silver: luminance on a film's curve."""
+    """Silver: luminance on a film's curve, exposed so that a night keeps its shapes."""
     grey = torch.einsum("fchw,c->fhw", x, torch.tensor(_LUMA))
-    grey = grey * grey * (3 - 2 * grey) * 0.6 + grey * 0.4
+    grey = grey * (1.45 - 0.45 * grey)
+    grey = grey * grey * (3 - 2 * grey) * 0.5 + grey * 0.5
     return grey[:, None].expand(-1, 3, -1, -1)
 
 
 def _pixel_art(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Large pixels of few colours, in between by ordered dither."""
     height, width = x.shape[-2:]
-    block = max(2, round(height / 36))
+    block = max(2, round(height / 64))
     rows, columns = -(-height // block), -(-width // block)
     small = F.interpolate(x, size=(rows, columns), mode="area")
     mean = small.mean(1, keepdim=True)
     vivid = (mean + (small - mean) * 1.35).clamp(0, 1)
+    vivid = vivid * (1.3 - 0.3 * vivid)  # the darkest of few levels would swallow a night
     pattern = torch.from_numpy(np.tile(_BAYER, (-(-rows // 4), -(-columns // 4)))[:rows, :columns])
-    levels = 6
-    few = torch.round(vivid * (levels - 1) + 0.34 * pattern.float()) / (levels - 1)
+    levels = 7
+    few = torch.round(vivid * (levels - 1) + 0.16 * pattern.float()) / (levels - 1)
     grown = few.repeat_interleave(block, -2).repeat_interleave(block, -1)
     return grown[..., :height, :width]
 
@@ -56,17 +58,18 @@ def _pixel_art(x: Tensor, ids: Tensor, seed: int) -> Tensor:
 def _watercolour(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Washes with wobbling borders, dark where pigment gathers, on grainy paper."""
     height, width = x.shape[-2:]
-    wobble = torch.stack([_paper(height, width, seed + k, 0.09) for k in (1, 2)], -1) * 0.022
+    wobble = torch.stack([_paper(height, width, seed + k, 0.09) for k in (1, 2)], -1) * 0.010
     v, u = torch.meshgrid(_ends(height), _ends(width), indexing="ij")
     grid = torch.stack([u, v], -1) + wobble * torch.tensor([height / width, 1.0])
     x = F.grid_sample(
         x, grid.expand(len(x), -1, -1, -1), padding_mode="border", align_corners=False
     )
-    wash = _kuwahara(x, max(1, round(height / 48)))
+    wash = _kuwahara(x, max(1, round(height / 72)))
+    wash = wash * (1.5 - 0.5 * wash)  # paper shines through: no wash is as dark as a night
     edge = (wash - _blur(wash, max(1, round(height / 36)))).mean(1, keepdim=True)
     paper = _paper(height, width, seed, 0.012) * 0.6 + _paper(height, width, seed + 3, 0.12)
     pale = 0.16 + 0.84 * wash
-    pale = pale + 0.9 * edge.clamp(max=0) + 0.055 * paper
+    pale = pale + 1.2 * edge.clamp(max=0) + 0.055 * paper
     sides = torch.minimum(_rim(height)[:, None], _rim(width)[None] * width / height)
     ragged = ((sides - 0.01 + 0.007 * _paper(height, width, seed + 5, 0.07)) / 0.03).clamp(0, 1)
     return 0.97 - (0.97 - pale) * ragged
@@ -75,7 +78,7 @@ def _watercolour(x: Tensor, ids: Tensor, seed: int) -> Tensor:
 def _paper_craft(x: Tensor, ids: Tensor, seed: int) -> Tensor:
     """Sheets cut out and laid over each other: flat tones, a white rim, a shadow below each."""
     height, width = x.shape[-2:]
-    flat = _kuwahara(x, max(1, round(height / 40)))
+    flat = _kuwahara(x, max(1, round(height / 72)))
     value = flat.amax(1, keepdim=True)
     levels = 5
     step = torch.round(value * levels) / levels
@@ -128,9 +131,21 @@ def _paper(height: int, width: int, seed: int, size: float) -> Tensor:
 
 
 def _blur(x: Tensor, radius: int) -> Tensor:
-    size = 2 * radius + 1
-    x = F.pad(x, (radius,) * 4, mode="replicate")
-    return F.avg_pool2d(x, size, 1)
+    return _box(F.pad(x, (radius,) * 4, mode="replicate"), 2 * radius + 1)
+
+
+def _box(x: Tensor, size: int) -> Tensor:
+    """The mean of every square of this size, (..., H, W) to (..., H - size + 1, W - size + 1).
+
+    Whole planes are added up, first along the rows: a pooling layer takes ten times as long.
+    """
+    for axis in (-1, -2):
+        kept = x.shape[axis] - size + 1
+        total = x.narrow(axis, 0, kept).clone()
+        for start in range(1, size):
+            total += x.narrow(axis, start, kept)
+        x = total
+    return x.div_(size * size)
 
 
 def _shifted(x: Tensor, down: int, right: int) -> Tensor:
@@ -142,12 +157,17 @@ def _kuwahara(x: Tensor, radius: int) -> Tensor:
     """Smoothed, with borders kept: of four squares round a pixel the calmest one's mean."""
     size = radius + 1
     padded = F.pad(x, (radius,) * 4, mode="replicate")
-    mean = F.avg_pool2d(padded, size, 1)
-    square = F.avg_pool2d(padded * padded, size, 1)
+    mean, square = _box(padded, size), _box(padded * padded, size)
     unrest = (square - mean * mean).sum(1, keepdim=True)
     height, width = x.shape[-2:]
-    corners = [(r, c) for r in (0, radius) for c in (0, radius)]
-    means = torch.stack([mean[..., r : r + height, c : c + width] for r, c in corners])
-    calm = torch.stack([unrest[..., r : r + height, c : c + width] for r, c in corners])
-    pick = calm.argmin(0, keepdim=True).expand(-1, -1, x.shape[1], -1, -1)
-    return means.gather(0, pick)[0]
+    best, least = None, None
+    for row, column in ((0, 0), (0, radius), (radius, 0), (radius, radius)):
+        here = slice(row, row + height), slice(column, column + width)
+        own, calm = mean[..., *here], unrest[..., *here]
+        if best is None or least is None:
+            best, least = own, calm
+            continue
+        best = torch.where(calm < least, own, best)
+        least = torch.minimum(calm, least)
+    assert best is not None
+    return best

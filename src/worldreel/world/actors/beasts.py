@@ -129,7 +129,7 @@ _MAMMOTHS = {
     for side, sign in (("left", 1.0), ("right", -1.0))
     for end, x, z in (("fore", -0.02, 0.76), ("hind", -0.80, 0.75))
 }  # fmt: skip
-_MAMMOTHS_STEP = Step(stride=(0.92, 1.45), ground=(0.62, 0.40), lift=(0.10, 0.14), heel=0.0)
+_MAMMOTHS_STEP = Step(stride=(1.0, 1.55), ground=(0.62, 0.40), lift=(0.10, 0.14), heel=0.0)
 _SWAY = 0.45  # per second, of a trunk that hangs
 _SHAKES = 1.6  # per second, of one that is raised
 
@@ -156,19 +156,19 @@ def _mammoths_limbs(side: str, sign: float) -> tuple[Bone, ...]:
         *leg("fore"),
         *leg("hind"),
         Bone(
-            name=f"{side} tusk", extent=(0.055, 0.055, 0.22), parent="head", color=IVORY,
-            joint=(0.16, 0.13 * sign, -0.16), offset=(0.0, 0.0, -0.17),
-            tilt=(0.25 * sign, -0.55, 0.0),
+            name=f"{side} tusk", extent=(0.065, 0.065, 0.22), parent="head", color=IVORY,
+            joint=(0.16, 0.14 * sign, -0.16), offset=(0.0, 0.0, -0.17),
+            tilt=(0.42 * sign, -0.55, 0.0),
         ),
         Bone(
-            name=f"{side} tusk middle", extent=(0.05, 0.05, 0.2), color=IVORY,
+            name=f"{side} tusk middle", extent=(0.06, 0.06, 0.2), color=IVORY,
             parent=f"{side} tusk", joint=(0.0, 0.0, -0.33), offset=(0.0, 0.0, -0.15),
             tilt=(0.0, -0.95, 0.0),
         ),
         Bone(
-            name=f"{side} tusk tip", extent=(0.038, 0.038, 0.2), color=IVORY,
+            name=f"{side} tusk tip", extent=(0.045, 0.045, 0.2), color=IVORY,
             parent=f"{side} tusk middle", joint=(0.0, 0.0, -0.29), offset=(0.0, 0.0, -0.15),
-            tilt=(-0.45 * sign, -1.05, 0.0),
+            tilt=(-0.35 * sign, -1.05, 0.0),
         ),
     )  # fmt: skip
 
@@ -242,7 +242,7 @@ MAMMOTH = Rig(
     ),
     pose=_amble,
     goes=("walks", "runs"),
-    speed=(0.75, 1.6),
+    speed=(1.2, 2.1),
     stride=_MAMMOTHS_STEP.stride,
     size=(1.28, 0.48, 0.9),
     events=("stops", "turns", "waves"),

@@ -159,12 +159,12 @@ def _dragon_side(side: str, sign: float) -> tuple[Bone, ...]:
 
 def _fly(g: Gait) -> Pose:
     """The wings beat by themselves, harder the faster it goes; on the ground they are half shut."""
-    beat = 2 * math.pi * 1.5 * g.seconds + 1.2  # a still shows its wings up
+    beat = 2 * math.pi * 1.1 * g.seconds + 1.2  # a still shows its wings up
     ground = np.clip(1 - g.pace, 0, 1) * np.exp(-2 * g.phase)  # what has stopped hovers
     aloft = 1 - ground
     turns = {}
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        arm = 0.35 * aloft + 0.95 * ground + 0.75 * aloft * np.sin(beat)
+        arm = 0.35 * aloft + 0.95 * ground + 0.55 * aloft * np.sin(beat)
         hand = -0.15 * aloft - 1.2 * ground + 0.6 * aloft * np.sin(beat - 1.1)
         turns[f"{side} arm"] = swing(sign * arm, axis=0)
         turns[f"{side} hand"] = swing(sign * hand, axis=0)

@@ -13,7 +13,7 @@ TYRE = (0.07, 0.07, 0.08)
 STEEL = (0.80, 0.81, 0.84)
 GLASS = (0.30, 0.52, 0.66)
 LAMP = (1.00, 0.95, 0.62)
-IRON = (0.13, 0.13, 0.15)
+IRON = (0.20, 0.20, 0.23)
 CREAM = (0.96, 0.91, 0.76)
 BRASS = (0.93, 0.72, 0.22)
 TIMBER = (0.40, 0.23, 0.11)
@@ -192,10 +192,10 @@ TRAIN = Rig(
             tilt=_AHEAD,
         ),
         Bone(
-            name="smokebox", shape="tube", extent=(0.155, 0.155, 0.06), color=IRON,
+            name="smokebox", shape="tube", extent=(0.155, 0.155, 0.06), shade=0.7,
             joint=(0.85, 0.0, 0.46), tilt=_AHEAD,
         ),
-        Bone(name="lamp", extent=(0.03, 0.06, 0.06), color=LAMP, joint=(0.92, 0.0, 0.49)),
+        Bone(name="lamp", extent=(0.03, 0.075, 0.075), color=LAMP, joint=(0.92, 0.0, 0.49)),
         Bone(
             name="chimney", shape="tube", extent=(0.055, 0.055, 0.12), color=IRON,
             joint=(0.82, 0.0, 0.70),
@@ -221,7 +221,7 @@ TRAIN = Rig(
             name="frame", shape="block", extent=(0.46, 0.12, 0.045), color=IRON,
             joint=(0.45, 0.0, 0.28),
         ),
-        Bone(name="beam", shape="block", extent=(0.025, 0.19, 0.05), joint=(0.93, 0.0, 0.25)),
+        Bone(name="beam", shape="block", extent=(0.025, 0.21, 0.06), joint=(0.93, 0.0, 0.25)),
         Bone(
             name="cowcatcher", shape="spike", extent=(0.10, 0.17, 0.09), color=IRON,
             joint=(0.91, 0.0, 0.11), tilt=_AHEAD,

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from worldreel.world.describe.around import Around
 from worldreel.world.describe.cast import Cast, Unit, units
-from worldreel.world.describe.clauses import Clause, Clauses, Filled
+from worldreel.world.describe.clauses import Clauses, Filled
 from worldreel.world.describe.pen import Pen, Piece, joined
+from worldreel.world.describe.tags import Tags
 from worldreel.world.facts import Fact
-from worldreel.world.words import OUTDOORS
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def write(
     writer = _Writer(pen, Cast(known, hueless))
     length = rng.random()
     if length < 0.25 and not ended:
-        said = writer.tag()
+        said = Tags(pen, writer.clauses, writer.around).write(writer.each)
     elif length < (0.7 if len(writer.units) < 3 else 0.4):  # no sentence without an end
         said = writer.sentence(ended=ended)
     else:
@@ -62,6 +63,7 @@ class _Writer:
         self.cast = cast
         self.clauses = Clauses(pen, cast)
         self.namer = self.clauses.namer
+        self.around = Around(pen, cast, self.namer)
         self.each = units(cast, sides=pen.often(0.75))
         self.units = self._merged(self.each)
 
@@ -77,66 +79,7 @@ class _Writer:
                 merged.append(unit)
         return merged
 
-    def piece(self, name: str, slot: str, *kinds: str, form: int = 0) -> Piece | None:
-        """A fact of the whole scene, in the words of a table."""
-        fact = self.cast.fact(name)
-        if fact is None:
-            return None
-        return Piece(self.pen.word(slot, str(fact.value), *kinds, form=form), (fact,))
-
-    def setting(self, slot: str, share: float) -> Piece | None:
-        kind = "ship" if any(self.cast.kind(i) == "ship" for i in self.cast.things) else ""
-        return self.piece("setting", slot, kind) if self.pen.often(share) else None
-
-    def light(self, share: float) -> Piece | None:
-        outdoors = self.cast.value("setting") in OUTDOORS
-        slot = "when" if outdoors else "light"
-        return self.piece("light", slot) if self.pen.often(share) else None
-
-    def weather(self, slot: str, share: float) -> Piece | None:
-        value = self.cast.value("weather")
-        if value == "clear":  # goes without saying
-            open_ = self.cast.value("setting") in OUTDOORS
-            share = 0.1 if open_ and self.cast.value("light") != "overcast" else 0.0
-        return self.piece("weather", slot) if self.pen.often(share) else None
-
-    def style(self, slot: str, share: float) -> Piece | None:
-        share = 0.08 if self.cast.value("style") == "render" else share
-        return self.piece("style", slot) if self.pen.often(share) else None
-
-    def camera(self, share: float, *, tag: bool = False, named: bool = True) -> Piece | None:
-        """The camera's move. named: the one that it follows can be named again."""
-        fact = self.cast.fact("camera")
-        if fact is None or not self.pen.often(0.2 if fact.value == "static" else share):
-            return None
-        form = int(tag and self.pen.english)
-        cut = Piece(self.pen.word("camera", str(fact.value), form=form), (fact,))
-        if fact.value != "follow" or tag or not named or self.pen.often(0.3):
-            return cut
-        the = self.namer.again(self.cast.things[:1], form="object")
-        if the is None:
-            return cut
-        follows = Piece(self.pen.word("follows", "follow"), (fact,))
-        return self.pen.fill("filming", {"follows": follows, "the": the})
-
     # Whole captions.
-
-    def tag(self) -> Piece:
-        """A few words, comma by comma."""
-        pen = self.pen
-        core = [self._next(self.clauses.tell(u, "tag", {}), u, "tag", 0.7) for u in self.each]
-        if pen.often(0.2):
-            return joined(", " if pen.english else "，", core)
-        where = pen.pick(("setting", "at" if pen.english else "spot"))
-        rest = [
-            self.setting(where, 0.85),
-            self.piece("light", "hour") if pen.often(0.6) else None,
-            self.weather("forecast", 0.8),
-            self.style(pen.pick(("style", "medium")), 0.8),
-            self.camera(0.75, tag=True),
-        ]
-        order = pen.order([piece for piece in rest if piece])
-        return joined(", " if pen.english else "，", [*core, *order])
 
     def sentence(self, *, ended: bool) -> Piece:
         """All in one sentence; with a capital and a full stop if it is to be ended."""
@@ -144,12 +87,12 @@ class _Writer:
         first, *rest = self.units
         scrap = pen.english and pen.often(0.16)
         there = pen.english and not scrap and (self._untold(first) or pen.often(0.2))
-        style = self.style("style", 0.85)
+        style = self.around.style("style", 0.85)
         led = not scrap and pen.often(0.4)
         form = "scrap" if scrap else "there" if there else "finite"
         said = self.told(first, form, 0.92, 0.75, 0.85, led=led, tail=0.8)
         said = self.beside(first, said, rest, scrap=scrap)
-        medium = self.piece("style", "medium") if style else None
+        medium = self.around.piece("style", "medium") if style else None
         if scrap:
             said = pen.fill("depicted", {"scrap": said, "medium": medium}, must=("medium",))
         elif style:
@@ -158,7 +101,7 @@ class _Writer:
         elif pen.often(0.08):
             said = pen.fill("shown", {"said": said})
         so = pen.often(0.3) and not (pen.english and (led or style or form != "finite"))
-        camera = self.camera(0.92, named=not so)
+        camera = self.around.camera(0.92, named=not so)
         if camera:
             after = said.text
             said = pen.fill(
@@ -185,19 +128,24 @@ class _Writer:
         """
         pen, there = self.pen, form == "there"
         form = "scrap" if there else form
-        around: Filled = {"light": self.light(light), "weather": self.weather("weather", weather)}
-        spot = None if pen.english else self.setting("spot", place)
+        when, air = self.around.light(light), self.around.weather("weather", weather)
+        both = self.around.weathered(when, air, tag=False)
+        around: Filled = {"light": both or when, "weather": None if both else air}
+        spot = None if pen.english else self.around.setting("spot", place)
         inside: Filled = {}
         if spot and self.clauses.holds_place(unit) and pen.often(0.6):
             inside = {"spot": spot, "where": pen.fill("where", {"spot": spot})}
-            inside["setting"] = self.setting("setting", 1.0)  # for 跑过草地
+            inside["setting"] = self.around.setting("setting", 1.0)  # for 跑过草地
         ending = led or not (pen.english and self.cast.fact("setting"))
         clause = self.clauses.tell(unit, form, inside, opening=True, ending=ending)
         if not inside:
             around["spot"] = spot
         if pen.english:
-            slot = "along" if clause.going and not led and pen.often(0.5) else "at"
-            around["where"] = self.setting(slot, place)
+            slot = "at"
+            if not led and pen.often(0.5):
+                fallen = any(f.name == "action" and f.value == "falls" for f in clause.said.facts)
+                slot = "along" if clause.going else "onto" if fallen and clause.open else "at"
+            around["where"] = self.around.setting(slot, place)
         said = clause.said
         if there:
             said = pen.fill("there", {"scraps" if clause.several else "scrap": said})
@@ -207,14 +155,7 @@ class _Writer:
             if spot and air and "的" not in spot.text + air.text and pen.often(0.4):
                 frame = "led so"
             said = pen.fill(frame, {"core": said, **around}, must=around)
-        return self._next(replace(clause, said=said), unit, form, tail)
-
-    def _next(self, clause: Clause, unit: Unit, form: str, share: float) -> Piece:
-        """A clause with what its subject does next, if that is not yet said."""
-        tail = self.clauses.tail(unit.things, form) if clause.open else None
-        if tail is None or set(tail.facts) & set(clause.said.facts) or not self.pen.often(share):
-            return clause.said
-        return joined("", [clause.said, tail])
+        return self.clauses.next(replace(clause, said=said), unit, form, tail)
 
     def _untold(self, unit: Unit) -> bool:
         """Whether no more is known of things than that they are there."""
@@ -230,7 +171,7 @@ class _Writer:
             if unit in still:
                 continue
             form = "scrap" if scrap or (pen.english and pen.often(0.3)) else "finite"
-            clause = self._next(self.clauses.tell(unit, form, {}), unit, form, 0.6)
+            clause = self.clauses.next(self.clauses.tell(unit, form, {}), unit, form, 0.6)
             slots = {"said": said, "scrap" if form == "scrap" else "clause": clause}
             said = pen.fill("and" if scrap else "beside", slots, after=said.text)
         if still:
@@ -260,14 +201,14 @@ class _Writer:
         if scene:
             story.insert(pen.pick((0, len(story))), scene)
         if not _said("weather", story):
-            air = self.weather("air", 0.9)
+            air = self.around.weather("air", 0.9)
             story += [air] if air else []
         if not _said("style", story):
-            style = self.style("style", 0.9)
+            style = self.around.style("style", 0.9)
             picture = pen.fill("picture", {"style": style}) if style else None
             story.insert(pen.pick((0, len(story))), picture) if picture else None
         last = pen.often(0.75)
-        camera = self.camera(0.92, named=last)
+        camera = self.around.camera(0.92, named=last)
         if camera:
             story.insert(len(story) if last else 0, camera)
         return _ended(pen, story)
@@ -277,7 +218,7 @@ class _Writer:
         still = unit.verb == "acts" and self.cast.idle(unit.things[0])
         if not (still and self.pen.often(0.5)) and not self._untold(unit):
             clause = self.clauses.tell(unit, "finite", {}, opening=True, ending=True)
-            return self._next(clause, unit, "finite", 0.4)
+            return self.clauses.next(clause, unit, "finite", 0.4)
         a = self.namer.all_new(unit.groups)
         return self.pen.fill("also", self.clauses.subject(a))
 
@@ -335,12 +276,12 @@ class _Writer:
     def _scene(self, story: Sequence[Piece]) -> Piece | None:
         """Where and when, so far as that was not said."""
         pen = self.pen
-        light = None if _said("light", story) else self.light(0.85)
+        light = None if _said("light", story) else self.around.light(0.85)
         slots: Filled = {"light": light}
         if not _said("setting", story):
-            where = self.setting("at" if pen.english else "spot", 1.0)
+            where = self.around.setting("at" if pen.english else "spot", 1.0)
             slots["where" if pen.english else "spot"] = where
-            name = None if pen.english else self.setting("setting", 1.0)
+            name = None if pen.english else self.around.setting("setting", 1.0)
             if name and "的" not in name.text + (light.text if light else ""):
                 slots["setting"] = name
         if not any(slots.values()):

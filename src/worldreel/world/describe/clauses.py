@@ -51,6 +51,8 @@ class Clauses:
         self.pen = pen
         self.cast = cast
         self.namer = Namer(pen, cast)
+        # Whole sentences without articles, as people type them.
+        self.terse = pen.often(0.12 if pen.english else 0.3)
 
     def tell(
         self,
@@ -75,7 +77,7 @@ class Clauses:
         """Whether the place can stand inside of a unit's clause."""
         if self.pen.english or unit.verb in ("stacks", "pair"):
             return False
-        return self.cast.value("action", unit.things[0]) not in ("falls", "topples")
+        return self.cast.value("action", unit.things[0]) != "topples"
 
     def shared(self, one: Unit, other: Unit) -> bool:
         """Whether two units can be told of in one clause: both do the same, in the same words."""
@@ -139,7 +141,7 @@ class Clauses:
         then = None if self.pen.english else Piece(self.pen.word("then", "before"))
         return self.pen.fill("tail" if form == "finite" else "tag tail", {"then": then, **event})
 
-    def _way(self, things: Sequence[int], share: float) -> Piece | None:
+    def way(self, things: Sequence[int], share: float) -> Piece | None:
         facts = self._facts("direction", things)
         if len(facts) < len(things) or not self.pen.often(share):
             return None
@@ -156,6 +158,13 @@ class Clauses:
         found = [self.cast.fact(name, i) for i in things]
         return [fact for fact in found if fact is not None]
 
+    def next(self, clause: Clause, unit: Unit, form: str, share: float) -> Piece:
+        """A clause with what its subject does next, if that is not yet said."""
+        tail = self.tail(unit.things, form) if clause.open else None
+        if tail is None or {*tail.facts} & {*clause.said.facts} or not self.pen.often(share):
+            return clause.said
+        return joined("", [clause.said, tail])
+
     # One clause each.
 
     def _acts(self, unit: Unit, form: str, place: Filled, opening: bool, ending: bool) -> Clause:
@@ -167,11 +176,14 @@ class Clauses:
         verbless = form == "tag" or there or (opening and form == "scrap")  # it may be
         told = bool(action) and (not verbless or pen.often(0.75 if idle else 0.93))
         straight = idle or action == "falls"
-        way = None if straight else self._way(things, 0.93 if action else 1.0)
-        if told and not idle and (there or form == "tag") and self._before_noun(unit):
-            if pen.often(0.4 if form == "tag" else 0.2):
-                return self._doing_so(unit, form, place, way)
-        a = self.namer.all_new(unit.groups, bare=form == "tag")
+        way = None if straight else self.way(things, 0.93 if action else 1.0)
+        if told and verbless and self._before_noun(unit):
+            share = {"tag": 0.4, "scrap": 0.3}.get(form, 0.2)
+            so = self._doing_so(unit, form, place, way) if pen.often(share) else None
+            if so is not None:
+                return so
+        bare = form == "tag" or (form == "finite" and self.terse)
+        a = self.namer.all_new(unit.groups, bare=bare)
         slots = {**self.subject(a), **place}
         prefix = "" if form == "finite" else "tag "
         if not told and not way:
@@ -182,9 +194,9 @@ class Clauses:
             else:
                 said = pen.fill(prefix + "exists", slots, must=_PLACE)
             return Clause(said, several=a.several)
-        slots |= self._deed(things, way) if told else self.verb("action", "", things, (), way=True)
+        slots |= self._deed(things, way) if told else self._goes(things, way)
         slots["way"] = way
-        must = [*_PLACE, "way", "pull", *(["all"] if form == "finite" else [])]
+        must = [*_PLACE, "way|to|nearing", "pull", *(["all"] if form == "finite" else [])]
         if (pen.english or idle) and pen.often(0.35 if ending else 0.1):
             for event in self.cast.events(things[0])[:1]:
                 slots |= self.event(things, event)
@@ -210,38 +222,80 @@ class Clauses:
             return slots
         if self.cast.idle(things[0]):
             return slots | self._stays(things)
+        if action == "falls":
+            slots["lands"] = Piece(self.pen.word("lands", action), tuple(facts))
         if way and does and len(does.text) == 1:
             slots["crosses"] = does
-            if self.pen.often(0.5):
-                slots["pull"] = Piece(self.pen.word("pull", str(way.facts[0].value)))
+            slots |= self._pulled(does, way)
         return slots
 
-    def _doing_so(self, unit: Unit, form: str, place: Filled, way: Piece | None) -> Clause:
-        """Chinese: what a thing does before its noun, (有一只)向左奔跑的狗."""
+    def _goes(self, things: Sequence[int], way: Piece | None) -> Filled:
+        """The verb of what things do where no more is said than which way they go."""
+        value = str(way.facts[0].value) if way else ""
+        if value == "toward" and self.pen.often(0.5):
+            forms = self.pen.forms("action", "", value)
+            if not self.pen.english:
+                return {"does": Piece(forms[0])}
+            return {"does": Piece(forms[int(len(things) > 1)]), "doing": Piece(forms[2])}
+        return self.verb("action", "", things, (), way=True)
+
+    def _pulled(self, does: Piece, way: Piece) -> Filled:
+        """Chinese: what a short verb takes with it: 向左走去, 走过来, 从左边走到右边."""
+        value = str(way.facts[0].value)
+        if self.pen.often(0.4):
+            return {"pull": Piece(self.pen.word("pull", value))}
+        if value in OTHER_SIDE:
+            start, goal = (self.pen.word(slot, value) for slot in ("start", "goal"))
+            return {"from": Piece(start), "to": Piece(goal, way.facts)}
+        near = self.pen.forms("nearing", value, fit=lambda phrase: does.text not in phrase)
+        return {"nearing": Piece(self.pen.spelled(near[0]), way.facts)}
+
+    def _doing_so(self, unit: Unit, form: str, place: Filled, way: Piece | None) -> Clause | None:
+        """What a thing does before its noun: a rolling ball, (有一只)向左奔跑的狗.
+
+        None where no word for it can stand there.
+        """
         pen, things = self.pen, unit.things
         facts = self._facts("action", things)
         action = self.cast.value("action", things[0])
+        if pen.english:
+            kinds = [self.cast.kind(i) for i in things]
+            words = [p[2] for p in pen.common("action", action, *kinds) if " " not in p[2]]
+            if not words or (way is not None and not pen.often(0.2)):
+                return None
+            verb: Filled = {"doing": Piece(pen.pick(words), tuple(facts))}
+            if form == "tag" and len(things) == 1:
+                a = self.namer.new(things, bare=True)
+                return Clause(pen.fill("tag going", {"a": a, **verb}))
+            a = self.namer.new(things, verb)
+            return Clause(pen.fill("tag exists", {"a": a}), several=a.several)
         verb = self.verb("action", action, things, facts, way=way is not None, noun=True)
         if form == "tag":
             a = self.namer.new(things, bare=True)
-            return Clause(pen.fill("tag going", {"a": a, "way": way, **verb}, must=("way",)))
+            return Clause(
+                pen.fill("tag going", {"a": a, "way": way, **verb, **place}, must=(*_PLACE, "way"))
+            )
         a = self.namer.new(things, verb, way)
         return Clause(pen.fill("exists", {"a": a, **place}, must=_PLACE))
 
     def _before_noun(self, unit: Unit) -> bool:
-        """Chinese: whether what it does can be said before its noun, without too many 的."""
+        """Whether what it does can be said before its noun; in Chinese, without too many 的."""
         first = unit.things[0]
-        dressed = self.cast.kind(first) in PEOPLE and self.cast.color(first) is not None
-        instant = self.cast.value("action", first) in ("falls", "topples")
         many = len(unit.groups) > 1 or self.namer.knows(first)
-        return not (self.pen.english or many or dressed or instant)
+        if self.pen.english:
+            return not many and self.cast.value("action", first) not in ("topples", "hits")
+        dressed = self.cast.kind(first) in PEOPLE and self.cast.color(first) is not None
+        still = self.cast.idle(first) and self.cast.value("action", first) in IDLE
+        return not (many or dressed or still or self.cast.value("action", first) == "topples")
 
     def _stays(self, things: Sequence[int]) -> Filled:
         """Chinese: the verb before a place, 站 in 站在雪地上."""
         kinds = [self.cast.kind(i) for i in things]
         forms = self.pen.forms("stays", self.cast.value("action", things[0]), *kinds)
         said = tuple(self._facts("action", things))
-        return {"stays": Piece(self.pen.spelled(forms[0]), said)} if forms else {}
+        sits = self.pen.forms("sits", self.cast.value("action", things[0]), *kinds)
+        both = {"stays": forms, "sits": sits}
+        return {slot: Piece(self.pen.spelled(p[0]), said) for slot, p in both.items() if p}
 
     def _named(self, index: int, bare: bool) -> Piece:
         """A thing by name, new or again."""
@@ -252,9 +306,9 @@ class Clauses:
         """Who hits what, and how it came; what was hit may fall over."""
         pen, mover, other = self.pen, unit.things[0], unit.other
         assert unit.fact is not None and other is not None
-        prefix, bare = ("" if form == "finite" else "tag "), form == "tag"
+        prefix, bare = ("" if form == "finite" else "tag "), form == "tag" or self.terse
         toppled = self.cast.toppled(other) if pen.often(0.92) else ()
-        way = self._way([mover], 0.9)
+        way = self.way([mover], 0.9)
         manner = self.cast.value("manner", mover) if pen.often(0.88) else ""
         clause = "overturns" if toppled and pen.often(0.25) else "hits"
         if not toppled and pen.often(0.35):
@@ -302,7 +356,7 @@ class Clauses:
     def _stacks(self, unit: Unit, form: str, place: Filled) -> Clause:
         pen, mover, other = self.pen, unit.things[0], unit.other
         assert unit.fact is not None and other is not None
-        bare = form == "tag"
+        bare = form == "tag" or self.terse
         facts = (*self._facts("action", [mover]), unit.fact)
         slots: Filled = {
             **self.verb("landing", "stacks", [mover], facts),
@@ -324,7 +378,7 @@ class Clauses:
         if not known and pen.often(0.35):
             first, other = other, first
         value = str(fact.value) if fact.args[0] == first else OTHER_SIDE[str(fact.value)]
-        bare = form == "tag"
+        bare = form == "tag" or self.terse
         turned = form == "finite" and not pen.english and pen.often(0.2)
         b = self._named(other, bare) if turned else None
         a = self._named(first, bare)

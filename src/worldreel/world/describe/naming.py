@@ -33,18 +33,20 @@ class Namer:
         *,
         bare: bool = False,
         listed: bool = False,
+        plain: bool = False,
     ) -> Piece:
         """Things of one name that were not named so far.
 
-        does, way: a verb's slots and a direction, which Chinese can say before the noun. bare:
-        without an article, for a tag. listed: beside others, where one can be a number.
+        does, way: a verb's slots and a direction, which can be said before the noun. bare: without
+        an article, for a tag. listed: beside others, where one can be a number. plain: by the noun
+        alone.
         """
         several, known = len(group) > 1, self.knows(group[0])
         self.named += group
         if bare and not several and not known:
-            return self._named(group, tag=True)
+            return self._named(group, tag=True, plain=plain)
         kind = self.cast.kind(group[0])
-        name = self._named(group)
+        name = self._named(group, plain=plain)
         slots = {
             "number": Piece(self._number(group, listed)),
             "measure": None if self.pen.english else Piece(self.pen.word("measure", kind)),
@@ -112,8 +114,10 @@ class Namer:
     def _pronouns(self, index: int) -> tuple[str, ...]:
         return phrases("pronoun", "", self.pen.language, self.cast.kind(index))[0]
 
-    def _named(self, group: Sequence[int], *, tag: bool = False) -> Piece:
+    def _named(self, group: Sequence[int], *, tag: bool = False, plain: bool = False) -> Piece:
         """The noun with its colour, at times with size and material, without article."""
+        if plain:
+            return self._called(group, [], tag=tag)
         shown: list[Fact] = []
         for name, share in (("size", 0.33), ("material", 0.3)):
             facts = [self.cast.fact(name, i) for i in group]
@@ -137,6 +141,9 @@ class Namer:
                 forms = self._kept(fact.name, str(fact.value), kind, short=short, lean=lean)
                 if forms:  # there is none for such as a man of medium height
                     words[fact.name] = pen.spelled(forms[0])
+                if dressed and fact.name == "color":
+                    hues = pen.forms("color", str(fact.value), fit=lambda phrase: len(phrase) == 1)
+                    words["hue"] = hues[0]
         kinds = [self.cast.fact("kind", i) for i in group]
         said = [f for f in (*kinds, *looks) if f is not None and f.name in (*words, "kind")]
         said.sort(key=lambda fact: group.index(fact.args[0]))
@@ -164,7 +171,7 @@ class Namer:
     def _dressed(self, kind: str, words: dict[str, str], plural: str, tag: bool) -> Piece:
         """A person by the colour of the dress or the coat."""
         pen = self.pen
-        short = pen.english and pen.often(0.2)  # dressed in red
+        short = pen.often(0.3)  # a woman in red, 红衣女子
         form = int(bool(plural))
         slots = {
             "size": Piece(words["size"]) if "size" in words else None,
@@ -172,13 +179,15 @@ class Namer:
             "person" + plural: Piece(self._kept("kind", kind)[form]),
             "garment" + plural: None if short else Piece(pen.word("garment", kind, form=form)),
         }
+        if short and not pen.english:
+            slots |= {"color": Piece(words["hue"]), "attire": Piece(pen.word("attire", "", kind))}
         bare = tag and pen.english and not short and "size" not in words
         return pen.fill("bare" if bare else "named" + plural, slots, must=("size", "color"))
 
     def _plain(self, kind: str, words: dict[str, str], plural: str, tag: bool) -> Piece:
         """Anything else, by its adjectives."""
         pen = self.pen
-        heap = pen.english and kind in HEAPS
+        heap = pen.english and kind in HEAPS and not pen.often(0.15)  # else a domino row
         if not pen.english:
             return self._chinese(kind, words)
         inner = [words[name] for name in ("material", "color") if name in words]
@@ -186,8 +195,15 @@ class Namer:
             inner.reverse()
         if "size" in words and not heap:
             inner.insert(0, words["size"])
+        apart = not heap and "color" in words and pen.often(0.03)  # a ball that is red
+        if apart:
+            inner.remove(words["color"])
         looks = Piece(" ".join(inner)) if inner else None
         form = int(bool(plural))
+        if apart:
+            noun = Piece(self._kept("kind", kind)[form])
+            slots = {"looks": looks, "noun" + plural: noun, "color": Piece(words["color"])}
+            return pen.fill("named" + plural, slots, must=("looks", "color"))
         if not heap:
             noun = Piece(self._kept("kind", kind)[form])
             return pen.fill(

@@ -10,8 +10,8 @@ from worldreel.world.scene import OTHER_SIDE
 
 # Of which fact each table of phrases is the value: of the whole scene, of a thing, of the subject.
 _SCENE = {
-    "setting": "setting", "at": "setting", "along": "setting", "spot": "setting",
-    "when": "light", "hour": "light",
+    "setting": "setting", "at": "setting", "along": "setting", "onto": "setting", "spot": "setting",
+    "when": "light", "hour": "light", "time": "light", "foul": "weather",
     "weather": "weather", "forecast": "weather", "air": "weather",
     "style": "style", "medium": "style",
     "camera": "camera", "follows": "camera",
@@ -22,7 +22,8 @@ _THING = {
 }  # fmt: skip
 _SUBJECT = {
     "action": "action", "stays": "action", "manner": "manner", "event": "event",
-    "direction": "direction",
+    "direction": "direction", "nearing": "direction", "goal": "direction", "sits": "action",
+    "lands": "action",
 }  # fmt: skip
 _THINGS = ("thing", "things", "known")  # symbols that name things
 
@@ -43,12 +44,16 @@ class Reading:
     def __init__(self) -> None:
         self._things: list[_Named] = []
         self._said: dict[Fact, None] = {}
-        self._scene: dict[str, str] = {}
+        self._scene: dict[str, Node] = {}
+        self._loose: list[Node] = []
         self._subject: list[int] = []
         self._object: list[int] = []
 
     def take(self, node: Node) -> None:
         """One clause or adjunct more."""
+        if node.symbol == "adjunct" and node.slots[0][0] == "keyword":
+            self._loose.append(node)
+            return
         slots = dict(node.slots)
         roles: dict[str, list[int]] = {}
         for name, child in node.slots:  # numbers are given in the order of the text
@@ -82,15 +87,18 @@ class Reading:
 
     def facts(self) -> tuple[Fact, ...]:
         """Facts of the scene, of each thing, of two, and how many there are."""
+        self._bind()
         of_things: list[Fact] = []
         keys = []
         for index, thing in enumerate(self._things):
-            of_things += [Fact(name, (index,), value) for name, value in thing.looks.items()]
+            looks = sorted(thing.looks.items(), key=lambda look: look[0] != "kind")
+            of_things += [Fact(name, (index,), value) for name, value in looks]
             of_things += [fact for fact in self._said if fact.args == (index,)]
             color = thing.looks.get("color")
             keys.append((thing.looks["kind"], *([color] if color else [])))
         counts = [Fact("count", key, keys.count(key)) for key in dict.fromkeys(keys)]
-        scene = [Fact(name, (), value) for name, value in self._scene.items()]
+        kinds = {thing.looks["kind"] for thing in self._things}
+        scene = [Fact(name, (), _meant(node, kinds)) for name, node in self._scene.items()]
         two = [fact for fact in self._said if len(fact.args) > 1]
         # One of a kind goes without saying; one of a kind and a colour does not.
         counts = [fact for fact in counts if len(fact.args) > 1 or fact.value > 1]
@@ -101,7 +109,7 @@ class Reading:
     def _around(self, node: Node) -> None:
         """Facts of the whole scene, in an adjunct or inside of a clause."""
         if node.symbol in _SCENE and node.words:
-            self._scene.setdefault(_SCENE[node.symbol], node.words[0].value)
+            self._scene.setdefault(_SCENE[node.symbol], node)
         for _, child in node.slots:
             if child.symbol in _THINGS:
                 self._resolve(child)
@@ -141,10 +149,18 @@ class Reading:
 
     def _value(self, node: Node, index: int) -> str:
         """What a phrase says of a thing: it may say one thing of a car and another of a ball."""
-        kind = self._things[index].looks.get("kind", "")
-        own = [word for word in node.words if kind in word.kinds]
-        general = [word for word in node.words if not word.kinds]
-        return (*own, *general, *node.words)[0].value
+        return _meant(node, {self._things[index].looks.get("kind", "")})
+
+    def _bind(self) -> None:
+        """Keywords, to what they can only be said of: all things of the first one's kind."""
+        kind = self._things[0].looks["kind"] if self._things else ""
+        things = [i for i, thing in enumerate(self._things) if thing.looks["kind"] == kind]
+        for leaf in (leaf for node in self._loose for leaf in leaves(node)):
+            if leaf.symbol in _THING:
+                self._look(things, leaf)
+            elif leaf.symbol in _SUBJECT:
+                self._act(_SUBJECT[leaf.symbol], things, leaf)
+        self._loose = []
 
     # Which things are meant.
 
@@ -189,3 +205,10 @@ class Reading:
     def _called(self, thing: _Named, kinds: set[str]) -> bool:
         kind = thing.looks.get("kind", "")
         return kind in kinds if kinds else kind not in ("woman", "man")
+
+
+def _meant(node: Node, kinds: set[str]) -> str:
+    """The value of a phrase that can say one of these kinds and another of the rest."""
+    own = [word for word in node.words if kinds & {*word.kinds}]
+    general = [word for word in node.words if not word.kinds]
+    return (*own, *general, *node.words)[0].value

@@ -6,7 +6,16 @@ from `Air.chance`, and what moves from `Air.seconds`.
 
 from __future__ import annotations
 
-from worldreel.world.lights import COAST, DESERT, INDOORS, OUTDOORS, REEF, STATION, STREET
+from worldreel.world.lights import (
+    COAST,
+    DESERT,
+    INDOORS,
+    OUTDOORS,
+    REEF,
+    SNOW,
+    STATION,
+    STREET,
+)
 from worldreel.world.settings.coast import sandy_coast
 from worldreel.world.settings.desert import desert
 from worldreel.world.settings.meadow import meadow
@@ -22,7 +31,7 @@ __all__ = ["SETTINGS", "SKY", "Setting", "Surface"]
 SETTINGS = {
     "wooden table": Setting(draw=wooden_table, lights=INDOORS),
     "meadow": Setting(draw=meadow, lights=OUTDOORS),
-    "snowfield": Setting(draw=snowfield, lights=OUTDOORS),
+    "snowfield": Setting(draw=snowfield, lights=SNOW),
     "wet street": Setting(draw=wet_street, lights=STREET, mirror=True),
     "sandy coast": Setting(draw=sandy_coast, lights=COAST),
     "desert": Setting(draw=desert, lights=DESERT),

@@ -101,7 +101,7 @@ def _cactus(origin: Vec, direction: Vec, air: Air) -> tuple[Tensor, Tensor, Vec]
     upper = post(arm, rise, 0.38, low, low + 0.36) / 0.095
     elbow = torch.sqrt((arm - arm.clamp(max=0.38)) ** 2 + (rise - low) ** 2) / 0.09
     near = torch.minimum(trunk, torch.minimum(upper, elbow))
-    here = (scatter(number, 3.0, ch[5]) < 0.5) & (near < 1) & (height > 0)
+    here = (scatter(number, 3.0, ch[5]) < 0.6) & (near < 1) & (height > 0)
     ribs = torch.cos(near * 11)
     lit = 1 + 0.35 * near * torch.sign(across * air.sun_way[0]) - 0.45 * near * near
     return far, here, scale((0.13, 0.30, 0.10), lit * (1 + 0.25 * ribs))

@@ -49,18 +49,18 @@ def snowfield(origin: Vec, direction: Vec, air: Air) -> Surface:
         rock = blend(rock, air.horizon, fade)
         glow = select((up < mountain) & (up > -0.01), rock, glow)
 
-    # Firs: triangles in three tiers.
-    far, way, height = ring(origin, direction, 14.0)
-    number, place = cell(way + 20 * ch[7], 0.8)
-    there = scatter(number, 3.0, ch[7]) < 0.34
-    size = 0.75 + 0.7 * scatter(number, 5.0, ch[7])
-    across = ((place - 0.5) * 0.8 + 0.2 * (scatter(number, 7.0, ch[7]) - 0.5)).abs()
+    # Firs: triangles in three tiers, snow on each.
+    far, way, height = ring(origin, direction, 10.0)
+    number, place = cell(way + 20 * ch[7], 1.5)
+    there = scatter(number, 3.0, ch[7]) < 0.45
+    size = 1.5 + 1.3 * scatter(number, 5.0, ch[7])
+    across = ((place - 0.5) * 1.5 + 0.5 * (scatter(number, 7.0, ch[7]) - 0.5)).abs()
     tier = height / size * 3
     tier = tier - torch.floor(tier)
     width = 0.27 * size * (1.08 - height / size) * (1.15 - 0.5 * tier)
     fir = there & (across < width) & (height > 0) & (height < size) & (far < t)
-    frost = ramp(tier, 0.55, 0.2)
-    leaf = blend((0.035, 0.085, 0.06), (0.55, 0.62, 0.70), 0.75 * frost)
+    frost = ramp(tier - 0.35 * across / width.clamp(min=1e-3), 0.25, 0.5)
+    leaf = blend((0.035, 0.10, 0.06), (0.80, 0.86, 0.95), 0.9 * frost)
 
     t = torch.where(fir, far, t)
     solid = t < SKY

@@ -1,14 +1,15 @@
-"""A wooden table in a room with a window."""
+"""A wooden table in a room with a window; chairs stand on its far side."""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from worldreel.world.lights import Air
 from worldreel.world.settings.ground import UP, seen, to_ground
 from worldreel.world.settings.setting import SKY, Surface
 from worldreel.world.texture import cell, noise, scatter
-from worldreel.world.vector import Vec, along, blend, ramp, scale, select
+from worldreel.world.vector import Plane, Vec, along, blend, ramp, scale, select
 
 
 def wooden_table(origin: Vec, direction: Vec, air: Air) -> Surface:
@@ -32,7 +33,8 @@ def wooden_table(origin: Vec, direction: Vec, air: Air) -> Surface:
     seam = seen(t, direction, 0.16, air) * ramp((across - 0.5).abs(), 0.462, 0.485)
     tone = tone * (1 - 0.70 * seam)
     wood = blend((0.33, 0.19, 0.09), (0.43, 0.29, 0.16), ch[7])
-    wood = scale(wood, tone)
+    edge = torch.minimum(deep - y, half - x.abs())
+    wood = scale(wood, tone * (1 + 0.35 * ramp(edge, 0.16, 0.12) - 0.75 * ramp(edge, 0.05, 0.02)))
 
     # The room: four walls and a floor well below the table.
     wide, long, low = 7.5, 6.2, -1.3
@@ -73,6 +75,12 @@ def wooden_table(origin: Vec, direction: Vec, air: Air) -> Surface:
     art = inside & (c < 0.44) & (d < 0.27)
     color = select(art, scale((0.22, 0.30, 0.36), 0.5 + noise(px * 3, pz * 4, ch[7])), color)
 
+    far, chair, back = _chairs(origin, direction, deep, air)
+    chair = chair & (far < room)
+    room = torch.where(chair, far, room)
+    color, pane = select(chair, back, color), pane & ~chair
+    side, floor = side & ~chair, floor & ~chair
+
     normal = select(side, (-torch.sign(dx), 0 * dx, 0 * dx), (0 * dx, -torch.sign(dy), 0 * dx))
     normal = select(floor | table, UP, normal)
     zero = torch.zeros_like(t)
@@ -83,3 +91,23 @@ def wooden_table(origin: Vec, direction: Vec, air: Air) -> Surface:
         normal,
         torch.where(table, 0.05, zero),
     )
+
+
+def _chairs(origin: Vec, direction: Vec, deep: Plane, air: Air) -> tuple[Tensor, Tensor, Vec]:
+    """The backs of chairs behind the table's far edge: t, where they are, their colour."""
+    ahead = direction[1]
+    far = (deep + 0.45 - origin[1]) / torch.where(ahead > 1e-4, ahead, 1e-4)
+    x, _, z = along(origin, direction, far.clamp(max=100))
+    number, place = cell(x + 2.4 * air.chance[4], 2.4)
+    u = ((place - 0.5) * 2.4).abs()
+    top = 0.98 - 0.22 * u * u
+    post = (u - 0.56).abs() < 0.075
+    rail = (u < 0.56) & ((z > top - 0.24) | ((z - 0.14).abs() < 0.05))
+    spindle = (u < 0.56) & ((u - 0.19).abs() < 0.035)
+    here = (post | rail | spindle) & (z < top) & (x.abs() < 4.2) & (ahead > 1e-4)
+    lit = (
+        0.8
+        + 0.5 * (z - top + 0.24).clamp(0, 0.24) / 0.24
+        + 0.1 * scatter(number, 1.0, air.chance[5])
+    )
+    return far, here, scale((0.085, 0.055, 0.040), lit)

@@ -1,15 +1,18 @@
 """The words of the world: for every value of every slot its phrases, in English and Chinese.
 
-Tables of phrases (`nouns`, `verbs`, `places`) and one of templates. Captions are written from
-them, the text encoder's lexicon is read off them, and the parser turns them round. A new value of
-the world is a new row.
+Tables of phrases (`nouns`, `verbs`, `sides`, `places`, `skies`, `filming`) and one of templates.
+Captions are written from them, the text encoder's lexicon is read off them, and the parser turns
+them round. A new value of the world is a new row.
 """
 
 from __future__ import annotations
 
+from worldreel.world.words.filming import FILMING
 from worldreel.world.words.nouns import HEAPS, NOUNS, PEOPLE
 from worldreel.world.words.places import OUTDOORS, PLACES
 from worldreel.world.words.row import LANGUAGES, Forms, Row, Table
+from worldreel.world.words.sides import SIDES
+from worldreel.world.words.skies import SKIES
 from worldreel.world.words.slots import SLOTS, literals, written
 from worldreel.world.words.templates import TEMPLATES
 from worldreel.world.words.verbs import IDLE, VERBS
@@ -29,13 +32,16 @@ _ACTIONS = VERBS["action"]
 PHRASES: dict[str, Table] = {
     **NOUNS,
     **VERBS,
+    **SIDES,
     **PLACES,
+    **SKIES,
+    **FILMING,
     # Parts of these tables that a template asks for by a name of their own.
     "action": _of(_ACTIONS, without=("topples",)),
     "toppling": _of(_ACTIONS, "topples"),
     "manner": _of(_ACTIONS, without=("topples", "falls", *IDLE)),
     "person": _of(NOUNS["kind"], *PEOPLE),
-    "when": (*PLACES["light"], *PLACES["sky"]),
+    "when": (*SKIES["light"], *SKIES["sky"]),
 }
 
 

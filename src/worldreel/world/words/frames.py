@@ -4,19 +4,30 @@ from __future__ import annotations
 
 # Where, when, how it is seen: each on its own.
 ADJUNCTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "where": {"en": ("{at}", "{along}"), "zh": ("在{spot}", "?在{setting}{within}")},
+    "where": {"en": ("{at}", "{along}", "{onto}"), "zh": ("在{spot}", "?在{setting}{within}")},
     "filming": {
         "en": ("{cut}", "the camera {follows} {the}", "?camera {follows} {the}"),
         "zh": ("{cut}", "镜头{follows}{the}", "镜头{follows}着{the}"),
     },
+    "weathered": {  # a rainy night
+        "en": ("on a {foul} {time}",),
+        "zh": ("{foul}的{time}",),
+    },
+    "weathered tag": {"en": ("{foul} {time}",), "zh": ("{foul}的{time}",)},
+    "keyword": {  # of what is named before or after it, in a list
+        "en": ("{color}", "{color} {garment}", "{color} {garments}", "{doing}", "{way}"),
+        "zh": ("{color}", "{color}{garment}", "{does}", "{way}", "{color}衣服"),
+    },
     "adjunct": {  # all that can be one, for who reads
         "en": (
-            "{where}", "{setting}", "{light}", "{hour}", "{weather}", "{forecast}", "{air}",
-            "{style}", "{medium}", "{camera}", "{move}",
+            "{where}", "{weathered}", "{weathered tag}", "{keyword}", "{setting}", "{light}",
+            "{hour}", "{weather}",
+            "{forecast}", "{air}", "{style}", "{medium}", "{camera}", "{move}",
         ),
         "zh": (
-            "{where}", "{spot}", "{setting}", "{light}", "{hour}", "{weather}", "{forecast}",
-            "{air}", "{style}", "{medium}", "{camera}", "?{setting}{within}",
+            "{where}", "{weathered}", "{keyword}", "{spot}", "{setting}", "{light}", "{hour}",
+            "{weather}", "{forecast}", "{air}", "{style}", "{medium}", "{camera}",
+            "?{setting}{within}",
         ),
     },
 }  # fmt: skip
@@ -29,6 +40,8 @@ FRAMES: dict[str, dict[str, tuple[str, ...]]] = {
             "{core}[ {where}][ {light}][ {weather}]",
             "{core}[ {where}][ {weather}][ {light}]",
             "{core}[ {light}][ {where}][ {weather}]",
+            "{core}[ {where}][, {light}][, {weather}]",
+            "{core}[, {where}][, {light}][, {weather}]",
         ),
         "zh": (),
     },
@@ -50,7 +63,7 @@ FRAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": ("[{weather}，]{light}的{spot}，{core}", "[{light}，]{weather}的{spot}，{core}"),
     },
     "tag": {
-        "en": ("{core}", "{core}, {where}", "{core}, {setting}"),
+        "en": ("{core}", "{core} {where}", "{core}, {setting}"),
         "zh": ("{core}", "{core}，{spot}", "{core}，{setting}"),
     },
     "beside": {
@@ -80,7 +93,14 @@ FRAMES: dict[str, dict[str, tuple[str, ...]]] = {
         "zh": (),
     },
     "there": {
-        "en": ("there is {scrap}", "there are {scraps}", "we see {scrap}", "we see {scraps}"),
+        "en": (
+            "there is {scrap}",
+            "there are {scraps}",
+            "there's {scrap}",
+            "we see {scrap}",
+            "we see {scraps}",
+            "i see {scrap}",
+        ),
         "zh": (),
     },
     "next to": {
@@ -94,6 +114,10 @@ FRAMES: dict[str, dict[str, tuple[str, ...]]] = {
     "depicted": {
         "en": (
             "the video shows {scrap}",
+            "a video of {scrap}",
+            "a shot of {scrap}",
+            "a view of {scrap}",
+            "footage of {scrap}",
             "this clip shows {scrap}",
             "a {medium} of {scrap}",
             "this {medium} shows {scrap}",

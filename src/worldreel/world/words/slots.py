@@ -43,6 +43,7 @@ SLOTS: dict[str, tuple[str, str]] = {
     "made": ("made", ""),
     "number": ("number", ""),
     "measure": ("measure", ""),
+    "attire": ("attire", ""),
     "doing so": ("doing so", ""),
     # What they do.
     "does": ("action", "finite"),
@@ -67,8 +68,13 @@ SLOTS: dict[str, tuple[str, str]] = {
     "felling": ("fells", "participle"),
     "then": ("then", ""),
     "stays": ("stays", ""),
+    "sits": ("sits", ""),  # Chinese: 桌上放着一个球
+    "lands": ("lands", ""),  # Chinese: 球落在雪地上
     "way": ("direction", ""),
     "pull": ("pull", ""),
+    "nearing": ("nearing", ""),
+    "from": ("start", ""),
+    "to": ("goal", ""),
     "side": ("side", ""),
     "flank": ("flank", ""),
     "other": ("flank", ""),  # the opposite one
@@ -79,11 +85,17 @@ SLOTS: dict[str, tuple[str, str]] = {
     "where": ("where", ""),
     "at": ("at", ""),
     "along": ("along", ""),
+    "onto": ("onto", ""),
     "spot": ("spot", ""),
     "within": ("within", ""),
     "anything": ("anything", ""),  # a word that is not known
     "light": ("when", ""),
     "hour": ("hour", ""),
+    "foul": ("foul", ""),
+    "time": ("time", ""),
+    "weathered": ("weathered", ""),
+    "weathered tag": ("weathered tag", ""),
+    "keyword": ("keyword", ""),
     "weather": ("weather", ""),
     "forecast": ("forecast", ""),
     "air": ("air", ""),

@@ -16,14 +16,18 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
             "[{size} ]{person} in a {color} {garment}",
             "[{size} ]{person} wearing a {color} {garment}",
             "[{size} ]{person} dressed in {color}",
-            "?[{looks} ]{person} in {color}",
-            "?[{looks} ]{person} with a {color} {garment}",
+            "[{size} ]{person} in {color}",
+            "[{size} ]{person} with a {color} {garment}",
+            "[{looks} ]{noun} that is {color}",
         ),
         "zh": (
             "[{looks}]{noun}",
             "[{size}]穿{color}{garment}的{person}",
             "[{size}]穿着{color}{garment}的{person}",
             "[{size}]身穿{color}{garment}的{person}",
+            "[{size}]穿{color}衣服的{person}",
+            "[{size}]穿{color}{attire}的{person}",
+            "[{size}]{color}{attire}{person}",
             "?[{size}]穿{color}的{garment}的{person}",
             "?[{size}]穿着{color}的{garment}的{person}",
         ),
@@ -35,11 +39,18 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
             "[{size} ]{persons} in {color} {garments}",
             "[{size} ]{persons} wearing {color} {garments}",
             "[{size} ]{persons} dressed in {color}",
+            "[{size} ]{persons} in {color}",
+            "[{looks} ]{nouns} that are {color}",
         ),
         "zh": (),
     },
     "new": {
-        "en": ("{number} {named}", "{number} {nameds}"),
+        "en": (
+            "{number} {named}",
+            "{number} {nameds}",
+            "{number} {doing so} {named}",
+            "{number} {doing so} {nameds}",
+        ),
         "zh": ("{number}{measure}{named}", "{number}{measure}{doing so}的{named}"),
     },
     "more": {
@@ -60,8 +71,8 @@ NAMES: dict[str, dict[str, tuple[str, ...]]] = {
         ),
     },
     "doing so": {
-        "en": (),
-        "zh": ("{way}{does}", "正在{goes}", "正在{way}{goes}"),
+        "en": ("{doing}",),
+        "zh": ("{way}{does}", "{goes}", "正在{goes}", "正在{way}{goes}"),
     },
     "thing": {
         "en": ("{new}", "{more}", "{again}", "{bare}", "{it}"),
@@ -107,13 +118,21 @@ CLAUSES: dict[str, dict[str, tuple[str, ...]]] = {
             "{a}[{all}]正{where}[{way}]{goes}",
             "{a}[{all}][{where}]{way}{does}{pull}",
             "{a}[{all}][{way}]{crosses}过{setting}",
+            "{a}[{all}][{where}]从{from}{crosses}到{to}",
+            "{a}[{all}][{where}]{does}{nearing}",
+            "{a}[{all}]{does}{nearing}",
             "?{a}[{where}]{does}{way}",
             "?{a}在[{way}]{does}",
         ),
     },
     "falls": {
         "en": ("{a} {does}", "{a} {is} {doing}", "{a} {does} and {happens}"),
-        "zh": ("{a}[{all}]{does}",),
+        "zh": (
+            "{a}[{all}]{does}",
+            "{a}[{all}]正在{goes}",
+            "{a}[{all}]{lands}{spot}",
+            "{a}[{all}]{where}{goes}",
+        ),
     },
     "rests": {
         "en": (
@@ -139,8 +158,8 @@ CLAUSES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     # Chinese, for the first of several: there is who does what. English puts that around a tag.
     "there acts": {"en": (), "zh": ("[{spot}]有{a}正在[{way}]{goes}",)},
-    "there falls": {"en": (), "zh": ("有{a}{does}",)},
-    "there rests": {"en": (), "zh": ("[{spot}]有{a}{does}",)},
+    "there falls": {"en": (), "zh": ("[{spot}]有{a}{does}",)},
+    "there rests": {"en": (), "zh": ("[{spot}]有{a}{does}", "{spot}{sits}着{a}")},
     "hits": {
         "en": (
             "{a} {hits} {b}",
@@ -200,17 +219,40 @@ CLAUSES: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "tag acts": {
         "en": ("{a} {doing}[ {way}]", "{a} {doing}[ {way}] and {happening}"),
-        "zh": ("{a}[{way}]{does}", "{a}{way}{does}{pull}"),
+        "zh": (
+            "{a}[{where}][{way}]{does}",
+            "{a}[{where}]{way}{does}{pull}",
+            "{a}[{where}]从{from}{crosses}到{to}",
+            "{a}[{where}]{does}{nearing}",
+            "{a}[{way}]{crosses}过{setting}",
+            "{spot}的{a}[{way}]{does}",
+        ),
     },
-    "tag going": {"en": (), "zh": ("{way}{does}的{a}", "正在{goes}的{a}")},
+    "tag going": {
+        "en": ("{doing} {a}",),
+        "zh": (
+            "[{where}]{way}{does}的{a}",
+            "[{spot}]{goes}的{a}",
+            "[{where}]{goes}的{a}",
+            "[{spot}]正在{goes}的{a}",
+        ),
+    },
     "tag rests": {
         "en": ("{a} {doing}", "{a} {doing} and {happening}"),
-        "zh": ("{a}{does}", "{a}{does}并{happens}"),
+        "zh": (
+            "{a}[{where}]{does}",
+            "{a}[{where}]{does}并{happens}",
+            "{a}{stays}{where}",
+            "{spot}{sits}着{a}",
+        ),
     },
-    "tag falls": {"en": ("{a} {doing}", "{a} {doing} and {happening}"), "zh": ("{a}{does}",)},
+    "tag falls": {
+        "en": ("{a} {doing}", "{a} {doing} and {happening}"),
+        "zh": ("{a}{does}", "{a}{lands}{spot}", "{a}{where}{goes}"),
+    },
     "tag topples": {"en": ("{a} {toppling}[ {way}]",), "zh": ("{a}[{way}]{topples}",)},
-    "tag happens": {"en": ("{a} {happening}",), "zh": ("{a}{happens}",)},
-    "tag exists": {"en": ("{a}",), "zh": ("{a}",)},
+    "tag happens": {"en": ("{a} {happening}",), "zh": ("{a}[{where}]{happens}",)},
+    "tag exists": {"en": ("{a}",), "zh": ("{a}", "{spot}的{a}", "{spot}有{a}")},
     "tag hits": {
         "en": (
             "{a} {hitting} {b}",

@@ -1,0 +1,71 @@
+"""Whether a clip goes on without a jump, where it was extended or joined and everywhere else.
+
+What bounces or is struck has, in the frame of the blow, a pace between those before and after;
+where frames are missing, or a clip was joined to another, it is beyond both.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from worldreel.eval.look import Answer, Look
+from worldreel.eval.pieces import Body
+
+LEAST = 14.0  # cells: what is smaller is no witness
+JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
+SWAY = 0.03  # of half the width: how far beyond its pace the background may
+SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged
+ALIKE = 0.7  # of the same: what differs less may be one thing, half hidden
+BURST = 3.0  # how much more than usual the background may change
+MUCH = 0.05  # of the scale -1..1, and how much that is at least
+
+
+def seams(look: Look) -> Answer:
+    """ "smooth", "jump", or None where a clip is too short to tell."""
+    if len(look.frames) < 4:
+        return Answer(value=None)
+    jumps = [_leap(body) for body in look.bodies if np.nanmean(body.area) >= LEAST]
+    motion = look.flow.motion[:, :-1, :2].median(1).values.numpy()  # P 2
+    sway = _beyond(motion)
+    change = look.flow.change.numpy()
+    burst = change / np.maximum(np.median(change), MUCH / BURST)
+    figures = {
+        "jump": max(jumps, default=0.0),
+        "sway": float(sway.max(initial=0.0)),
+        "burst": float(burst.max(initial=0.0)),
+        "broken": float(_handed_on(look)),
+    }
+    good = figures["jump"] <= JUMP and figures["sway"] <= SWAY and figures["burst"] <= BURST
+    return Answer(value="smooth" if good and not figures["broken"] else "jump", figures=figures)
+
+
+def _leap(body: Body) -> float:
+    """How far a thing goes at most beyond what its pace before and after allows."""
+    pace = np.diff(body.place, axis=0)
+    size = np.log(body.area)
+    steady = np.abs(np.diff(size)) < SAME
+    steady &= ~body.cut[:-1] & ~body.cut[1:] & np.isfinite(pace).all(1)
+    beyond = _beyond(pace)
+    return float(beyond[steady].max(initial=0.0))
+
+
+def _beyond(pace: np.ndarray) -> np.ndarray:
+    """How far each pace (P 2) is beyond those before and after it: P, 0 at both ends."""
+    found = np.zeros(len(pace))
+    if len(pace) >= 3:
+        low, high = np.minimum(pace[:-2], pace[2:]), np.maximum(pace[:-2], pace[2:])
+        off = np.maximum(np.maximum(pace[1:-1] - high, low - pace[1:-1]), 0.0)
+        found[1:-1] = np.hypot(*off.T)
+    return np.nan_to_num(found)
+
+
+def _handed_on(look: Look) -> int:
+    """How often a thing is gone from one frame to the next and another of its colour is there."""
+    count = 0
+    for one in look.bodies:
+        for other in look.bodies:
+            if other.first == one.last + 1 and one.color == other.color:
+                large = min(np.nanmean(one.area), np.nanmean(other.area)) >= LEAST
+                alike = abs(np.log(one.area[one.last] / other.area[other.first])) < ALIKE
+                count += bool(large and alike and not one.cut[one.last])
+    return count
