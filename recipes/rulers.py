@@ -77,14 +77,10 @@ def train_eye(
     kept: Path,
     start: Path | None,
 ) -> Eye:
-    """The eye, from nothing, from an earlier one (`start`) as far as its parts fit, or from what is
-    kept of a run that was stopped."""
+    """The eye, begun as `_begun` says, or gone on with from what is kept of a run that stopped."""
     torch.manual_seed(seed)
     eye = Eye()
-    if start is not None:
-        own, old = eye.state_dict(), torch.load(start, weights_only=True)
-        fits = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
-        eye.load_state_dict(own | fits)
+    _begun(eye, start)
     optimizer = torch.optim.AdamW(eye.parameters(), lr=3e-3, betas=(0.9, 0.98), weight_decay=0.01)
     first = 0
     if kept.exists():
@@ -114,11 +110,22 @@ def train_eye(
     return eye
 
 
-def train_shape(sources: Sequence[lessons.Shown], steps: int, seed: int) -> Shape:
-    """The sense of shape, from nothing."""
+def _begun(net: nn.Module, start: Path | None) -> None:
+    """Begin a net from an earlier one, as far as its parts fit, or from nothing."""
+    if start is not None:
+        own, old = net.state_dict(), torch.load(start, weights_only=True)
+        fits = {k: v for k, v in old.items() if k in own and v.shape == own[k].shape}
+        net.load_state_dict(own | fits)
+
+
+def train_shape(
+    sources: Sequence[lessons.Shown], steps: int, seed: int, start: Path | None
+) -> Shape:
+    """The sense of shape, begun as `_begun` says."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     net = Shape()
+    _begun(net, start)
     where = lessons.sightings(sources)
     optimizer = torch.optim.AdamW(net.parameters(), lr=2e-3, weight_decay=0.02)
     began = time.monotonic()
@@ -253,7 +260,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/rulers"), help="for renders")
     parser.add_argument("--weights", type=Path, default=PACKAGED)
     parser.add_argument("--steps", type=int, default=700, help="of the eye")
-    parser.add_argument("--start", type=Path, help="an earlier eye.pt to start the eye from")
+    parser.add_argument(
+        "--start", type=Path, help="a folder whose eye.pt and shape.pt to start from"
+    )
     parser.add_argument("--views", type=int, default=900, help="steps of the sense of shape")
     parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
     parser.add_argument("--tracks", type=int, default=1300, help="clips that motion learns from")
@@ -268,11 +277,15 @@ def main(arguments: list[str] | None = None) -> None:
     sources = [*given, *own]
     weights = [float(len(one.frames)) for one in given]
     weights += [OWN_WEIGHT * len(one.frames) for one in own]
+
+    def begun(name: str) -> Path | None:
+        return chosen.start / f"{name}.pt" if chosen.start else None
+
     parts = {
         "eye": lambda: train_eye(
-            sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt", chosen.start
+            sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt", begun("eye")
         ),
-        "shape": lambda: train_shape(sources, chosen.views, seed=0),
+        "shape": lambda: train_shape(sources, chosen.views, 0, begun("shape")),
         "motion": lambda: train_motion(moves(chosen.clips, chosen.tracks), 4000, seed=0),
     }
     if chosen.only:

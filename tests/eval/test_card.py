@@ -142,9 +142,15 @@ def test_the_canary_stops_for_noise(tiny, monkeypatch, capsys):
 def test_calibration_counts_what_it_reads():
     frames = np.zeros((4, 80, 144, 3), np.uint8)
     true = cases.facts(cases.stage_scene(6_000_000, size=cases.SIZE, within=CORE))
-    answer = calibration.calibrate(clips=[(frames, true, None), (frames, true, "held_out")])
+    clips = [
+        calibration.Real(frames=frames, facts=true, split=split) for split in (None, "held_out")
+    ]
+    answer = calibration.calibrate(clips=clips)
     for line in metrics.wanted(metrics.asked(true)):
         found = answer["lines"][line]
         assert (found["right"], found["count"], found["used"]) == (0, 2, False)
         assert found["seen"]["count"] == found["held out"]["count"] == 1
     assert answer["nothing"]["count"] == 16
+    assert {line for line, row in answer["lines"].items() if row["used"]} == {"seams", "shots"}
+    assert not answer["lines"]["actor"]["used"], "a line that was never asked is not used"
+    assert answer["foils"]["frozen"]["setting"]["right"] == 0, "black, frozen"

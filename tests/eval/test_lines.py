@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from worldreel.eval import camera, falls, flow, shots
-from worldreel.eval.eye import Sight, frames_to_eye
-from worldreel.eval.known import COLORS
+from worldreel.eval.eye import OF_A_FRAME, Sight, frames_to_eye
+from worldreel.eval.known import COLORS, KINDS
 from worldreel.eval.lines import LINES
 from worldreel.eval.look import Answer, Look, Said
 from worldreel.world.facts import Fact
@@ -49,11 +50,15 @@ def clip(*things, back=None):
             color[frame, :, share > 0.25] = -6
             color[frame, COLORS.index(name)][share > 0.25] = 6
     frames = np.round(picture * 255).astype(np.uint8)
+    unknown = (
+        functional.one_hot(torch.zeros(FRAMES).long(), 1 + len(n)) for n in OF_A_FRAME.values()
+    )
     sight = Sight(
         torch.tensor(thing).float(),
         torch.tensor(color).float(),
-        torch.tensor([[1.0, 0, 0, 0, 0]]).repeat(FRAMES, 1),
-        torch.tensor([[1.0, 0, 0, 0]]).repeat(FRAMES, 1),
+        middle=torch.zeros(FRAMES, 2, HEIGHT // 2, WIDTH // 2),
+        kind=torch.zeros(FRAMES, len(KINDS), HEIGHT // 4, WIDTH // 4),
+        **{name: logits.float() for name, logits in zip(OF_A_FRAME, unknown, strict=True)},
     )
     return Look(frames=frames, x=frames_to_eye(frames), sight=sight)
 

@@ -203,8 +203,8 @@ def test_renders_for_calibration_are_drawn_once(tmp_path, monkeypatch):
         list(calibration.real(2, "small", tmp_path, lambda *how: told.append(how)))
         for _ in range(2)
     )
-    assert [split for *_, split in one] == [None, "held_out"]
-    assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
-    assert one[0][1] and one[0][1] == two[0][1]
+    assert [clip.split for clip in one] == [None, "held_out"]
+    assert all(np.array_equal(a.frames, b.frames) for a, b in zip(one, two, strict=True))
+    assert one[0].facts and one[0].facts == two[0].facts and not one[0].cuts
     drawn = [how for how in told if how[1:] == (0, 1)]
     assert len(drawn) == 2, "each once"

@@ -154,6 +154,9 @@ def calibrate(
         str, typer.Option(help="A folder where they are kept once they are drawn.")
     ] = "runs/calibration",
     jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes that draw.")] = 1,
+    damages: Annotated[
+        int, typer.Option(help="Clips to spoil on purpose in each way, too; 0: none.")
+    ] = 0,
     write: Annotated[
         bool, typer.Option("--write", help="Keep the answer beside the rulers' weights.")
     ] = False,
@@ -161,11 +164,17 @@ def calibrate(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """How often the rulers are right on real renders, and how often they cry wolf."""
-    if count < 2:
-        raise RequestError("--count must be at least 2")
+    if count < 2 or jobs < 1 or damages < 0:
+        raise RequestError("--count must be at least 2, --jobs 1 and --damages 0")
     with progress(quiet=quiet) as told:
         answer = _card().calibrate(
-            count=count, world=world, folder=Path(renders), jobs=jobs, write=write, progress=told
+            count=count,
+            world=world,
+            folder=check_folder(renders),
+            jobs=jobs,
+            damages=damages,
+            write=write,
+            progress=told,
         )
     _tell(answer, as_json)
 

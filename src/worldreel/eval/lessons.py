@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,25 +18,30 @@ from torch import Tensor
 from torch.nn import functional
 
 from worldreel.data import clip as clips
-from worldreel.eval import tracks
+from worldreel.eval import tracks, wear
 from worldreel.eval.eye import OF_A_FRAME, REACH, Sight, frames_to_eye, seen_size
 from worldreel.eval.known import COLORS, KINDS, STYLES
 from worldreel.eval.shape import ROOM, SIDE, cut, framed
 from worldreel.world import styles
 from worldreel.world.act import stage_scene
 from worldreel.world.facts import COLOURLESS
-from worldreel.world.render import render
-from worldreel.world.scene import Scene
+from worldreel.world.render import Render, render
+from worldreel.world.scene import Scene, Take
 
 FIRST_SEED = 2_900_000
 OWN = (  # width, height, split, how many clips
-    (144, 80, "held_out", 400),
-    (80, 144, "held_out", 48),
-    (96, 96, "held_out", 48),
-    (256, 144, "held_out", 24),
+    (144, 80, "held_out", 600),
+    (144, 80, None, 600),
+    (144, 80, "held_out", 600),
+    (144, 80, None, 600),
+    (80, 144, "held_out", 60),
+    (96, 96, "held_out", 60),
+    (256, 144, "held_out", 40),
 )
+TOGETHER = 25  # clips that are drawn in one call
 EVERY = 8  # a frame of so many of its own clips is drawn
 MOST = 4  # things of a scene
+EMPTY = 0.12  # of the frames: shown with nothing in them
 RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
 CUT, WIDER = 52, 1.3  # pixels of a square that views are taken from, and how much more it shows
@@ -66,28 +72,36 @@ def from_folder(folder: Path, most: int) -> Shown:
 
 
 def own_renders(out: Path) -> Iterator[Shown]:
-    """A few frames each of clips of held-out pairs; kept in `out` once they are drawn."""
+    """A few frames each of clips, many of held-out pairs; kept in `out` once they are drawn."""
     seed = FIRST_SEED
     for number, (width, height, split, count) in enumerate(OWN):
         path = out / f"shard-own-{number}"
         if not path.with_suffix(".json").exists():
-            takes = [
-                stage_scene(s, split=split, size=(width, height)).at(np.s_[s % EVERY :: EVERY])
-                for s in range(seed, seed + count)
-            ]
-            drawn = render(takes, size=(width, height), samples=4, truth=True)
-            assert isinstance(drawn, list)
-            arrays = {
-                "frames": np.stack([one.frames for one in drawn]),
-                "ids": np.stack([np.asarray(one.ids, np.uint8) for one in drawn]),
-            }
-            scenes = [{"scenes": [take.scene.to_json()]} for take in takes]
-            clips.put(path, arrays, {"clips": scenes})
-            print(f"rendered {count} clips of {width}x{height}", file=sys.stderr, flush=True)
+            drawn(path, seed, (width, height), split, count)
         arrays, about = clips.get(path)
         scenes = [Scene.from_json(record["scenes"][0]) for record in about["clips"]]
         yield Shown(frames=list(arrays["frames"]), ids=list(arrays["ids"]), scenes=scenes)
         seed += count
+
+
+def drawn(path: Path, first: int, size: tuple[int, int], split: str | None, count: int) -> None:
+    """Draw and keep a few frames of each clip of the seeds from the first on."""
+    made: list[Render] = []
+    takes: list[Take] = []
+    for start in range(first, first + count, TOGETHER):
+        seeds = range(start, min(start + TOGETHER, first + count))
+        some = [stage_scene(s, split=split, size=size).at(np.s_[s % EVERY :: EVERY]) for s in seeds]
+        takes += some
+        made += cast(list[Render], render(some, size=size, samples=4, truth=True))
+        if len(takes) % (4 * TOGETHER) == 0 or len(takes) == count:
+            width, height = size
+            said = f"rendered {len(takes)}/{count} clips of {width}x{height}"
+            print(said, file=sys.stderr, flush=True)
+    arrays = {
+        "frames": np.stack([one.frames for one in made]),
+        "ids": np.stack([np.asarray(one.ids, np.uint8) for one in made]),
+    }
+    clips.put(path, arrays, {"clips": [{"scenes": [take.scene.to_json()]} for take in takes]})
 
 
 # Batches.
@@ -139,7 +153,8 @@ def batch(sources: Sequence[Shown], weights: Sequence[float], rng: np.random.Gen
         kinds=torch.tensor(kinds),
         frame=torch.tensor(frame),
     )
-    return _nothing(_degraded(_moved(made, rng), rng), rng)
+    made = _moved(made, rng)
+    return _nothing(replace(made, x=wear.worn(made.x, rng)), rng)
 
 
 def _frames(size: tuple[int, int]) -> range:
@@ -188,42 +203,11 @@ def _moved(b: Batch, rng: np.random.Generator) -> Batch:
     return replace(b, x=x, owner=owner.long())
 
 
-def _degraded(b: Batch, rng: np.random.Generator) -> Batch:
-    x = b.x
-    size = list(x.shape[2:])
-    for part in np.array_split(rng.permutation(len(x)), 4)[2:]:  # half stay sharp
-        factor = float(rng.uniform(1.2, 2.5))
-        small = [max(8, round(side / factor)) for side in size]
-        soft = functional.interpolate(x[part], size=small, mode="bilinear", antialias=True)
-        x[part] = functional.interpolate(soft, size=size, mode="bilinear")
-    n = len(x)
-    gain = torch.from_numpy(rng.uniform(0.9, 1.1, (n, 1, 1, 1)).astype(np.float32))
-    bias = torch.from_numpy(rng.uniform(-0.06, 0.06, (n, 1, 1, 1)).astype(np.float32))
-    noise = torch.from_numpy(rng.normal(size=x.shape).astype(np.float32))
-    much = torch.from_numpy((rng.uniform(0, 0.3, (n, 1, 1, 1)) ** 2).astype(np.float32))
-    return replace(b, x=(x * gain + bias + noise * much).clamp(-1, 1))
-
-
 def _nothing(b: Batch, rng: np.random.Generator) -> Batch:
-    """A tenth of the frames become noise, one colour or rubble, with nothing to be read."""
-    chosen = rng.choice(len(b.x), max(1, len(b.x) // 10), replace=False)
-    for i in chosen:
-        rows, columns = b.x.shape[2:]
-        fill = torch.from_numpy(rng.uniform(-1, 1, (3, 1, 1)).astype(np.float32))
-        cell = int(rng.choice((1, 2, 4, 8, 16)))
-        rough = rng.normal(size=(1, 3, -(-rows // cell), -(-columns // cell)))
-        rough = torch.from_numpy(rough.astype(np.float32)) * float(rng.uniform(0, 1))
-        mode = "nearest" if rng.random() < 0.5 else "bilinear"
-        rough = functional.interpolate(rough, scale_factor=cell, mode=mode)[0]
-        style = rng.integers(4)
-        if style == 0:  # one colour, the ends of the scale more often than not
-            b.x[i] = fill if rng.random() < 0.5 else float(rng.choice((-1, 1)))
-        elif style == 1:  # this very frame in rubble, too small to show a thing
-            tiles = functional.unfold(b.x[i : i + 1], 4, stride=4)
-            tiles = tiles[:, :, rng.permutation(tiles.shape[2])]
-            b.x[i] = functional.fold(tiles, (rows, columns), 4, stride=4)[0]
-        else:
-            b.x[i] = (fill + rough[:, :rows, :columns]).clamp(-1, 1)
+    """A share of the frames becomes one with nothing to be read."""
+    count = max(1, round(EMPTY * len(b.x)))
+    for i in rng.choice(len(b.x), count, replace=False):
+        b.x[i] = wear.nothing(b.x[i], rng)
         b.owner[i], b.frame[i] = 0, 0
     return b
 
@@ -315,6 +299,8 @@ def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     )
     seen = functional.grid_sample(squares, grid, padding_mode="border", align_corners=False)
     x, own, rim = _softened(seen[:, :3] * 2 - 1, rng), seen[:, 3:4], seen[:, 4:]
+    much = rng.uniform(-1, 1, (VIEWS, 1, 1, 1)).clip(0).astype(np.float32)
+    x = wear.sharpened(x, torch.from_numpy(much))  # half of them
     gain, bias, much = (
         torch.from_numpy(rng.uniform(low, high, (VIEWS, 1, 1, 1)).astype(np.float32))
         for low, high in ((0.8, 1.2), (-0.1, 0.1), (0, 0.2))
