@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from worldreel.eval import damage, probes
+from worldreel.eval import caught, damage, probes
 from worldreel.eval.damage import DAMAGES
 from worldreel.eval.known import CORE
 from worldreel.eval.lines import LINES
@@ -85,3 +85,14 @@ def test_damages_are_caught(name, story, seed):
 @pytest.mark.parametrize("story, seed", [("hits", 7_900_000), ("falls", 7_900_001)])
 def test_real_clips_break_no_line(story, seed):
     assert not missed(real(story, seed)[1], story, seed, {line.key for line in LINES})
+
+
+def test_what_is_caught_is_counted(monkeypatch):
+    two = tuple(one for one in DAMAGES if one.name in ("black", "a fall slowed"))
+    monkeypatch.setattr(caught, "DAMAGES", two)
+    told = []
+    found = caught.caught(probes.load(), 1, lambda *how: told.append(how))
+    assert {name: row["count"] for name, row in found.items()} == {"a fall slowed": 1, "black": 1}
+    assert found["black"]["right"] == 1
+    assert found["black"]["by"] == {"alive": {"caught": 1, "count": 1}}
+    assert told[0] == ("damages", 0, 2) and told[-1] == ("damages", 2, 2)

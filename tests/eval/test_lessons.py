@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from worldreel.eval import lessons, tracks
+from worldreel.eval import lessons, tracks, wear
 from worldreel.eval.eye import REACH
 from worldreel.eval.known import COLORS, CORE, KINDS, SETTINGS, STYLES
 from worldreel.world.act import stage_scene
@@ -88,3 +88,32 @@ def test_in_a_picture_without_colours_things_are_told_apart_by_kind():
     found = tracks.tracks(sight, colored=False)
     assert [KINDS[int(track.kinds.argmax())] for track in found] == ["dog", "ball"]
     assert {track.color for track in found} == {None}
+
+
+def test_worn_frames_are_the_same_for_a_seed_and_still_like_themselves():
+    x = torch.from_numpy(shown().frames[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = x.repeat(3, 1, 1, 1)
+    one, two = (wear.worn(x, np.random.default_rng(5)) for _ in range(2))
+    assert torch.equal(one, two) and not torch.equal(one, x)
+    assert one.abs().max() <= 1 and (one - x).abs().mean() < 0.15
+
+
+def test_patches_ring_and_leave_what_is_flat():
+    rng = np.random.default_rng(0)
+    flat = torch.full((2, 3, 80, 144), 0.25)
+    seams = wear.patched(flat, 16, rng) - flat
+    inside = seams.unflatten(3, (9, 16)).unflatten(2, (5, 16))
+    assert torch.allclose(inside.std((3, 5)), torch.zeros(2, 3, 5, 9), atol=1e-5)
+    assert 0 < seams.abs().max() < 6 * wear.SEAM
+    edge = torch.where(torch.arange(144) < 70, -0.5, 0.5).expand(16, 3, 80, 144)
+    assert wear.patched(edge, 28, rng)[..., 56:84].max() > 0.52, "too few frequencies overshoot"
+    assert wear.sharpened(edge, torch.ones(16, 1, 1, 1)).max() > 0.6
+
+
+def test_nothing_is_shown_in_many_ways():
+    x = torch.from_numpy(shown().frames[0][0]).permute(2, 0, 1).float() / 127.5 - 1
+    rng = np.random.default_rng(0)
+    made = torch.stack([wear.nothing(x, rng) for _ in range(60)])
+    assert made.shape[1:] == x.shape and made.abs().max() <= 1
+    spread = made.std((1, 2, 3))
+    assert (spread < 1e-3).any() and (spread > 0.5).any()

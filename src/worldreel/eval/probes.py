@@ -42,6 +42,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "motions": MOTIONS,
 }
 SMALLEST, LARGEST = 16, 4096  # pixels a side
+DOUBTS = 2  # of OF_A_FRAME that are like nothing known, at least: then nothing is
 VIEWS = 12  # of a thing, by which its kind is told
 _TOGETHER = 24  # frames that the eye looks at in one call, so that memory is bounded
 
@@ -132,8 +133,8 @@ class Rulers:
         """What a clip shows, by what the eye has seen in it (`look`)."""
         whole = {name: _named(getattr(sight, name), v) for name, v in OF_A_FRAME.items()}
         # What is like nothing that is known holds nothing: noise has pieces of every colour.
-        if whole["setting"] is None and whole["style"] is None:
-            return Reading(things=(), **whole)
+        if list(whole.values()).count(None) >= DOUBTS:
+            return Reading(things=(), **dict.fromkeys(whole))
         found = tracks.tracks(sight, colored=whole["style"] not in COLOURLESS)
         flow = tracks.background(x, sight)
         return Reading(things=tuple(self._seen(x, track, flow) for track in found), **whole)

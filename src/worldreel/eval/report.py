@@ -120,6 +120,66 @@ def _cell(row: Mapping[str, Any] | None, *, brief: bool) -> str:
     return f"{said} ({100 * low:.0f} to {100 * high:.0f}), {row['count']}"
 
 
+WORLDS = {
+    "small": "The plain core: four kinds in eight colours on four grounds",
+    "plain": "The whole world in clear weather and plain style",
+}
+
+
+def calibrated(found: Mapping[str, Any]) -> str:
+    """What a calibration found, as a part of a page."""
+    world, first = found["world"], found["first_seed"]
+    lines = [
+        f"## {WORLDS[world]}",
+        "",
+        f"`worldreel eval calibrate --world {world} --count {found['clips']} --write`: renders of "
+        f"seeds from {first:,} on.",
+        "",
+        "| line | right | seen pairs | held-out pairs | false alarms | has to be | used |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for key, row in found["lines"].items():
+        if row["count"]:
+            alarms = row["false alarms"]
+            cried = f"{100 * alarms['share']:.1f} of {alarms['count']}" if alarms["count"] else ""
+            cells = [_cell(row, brief=False), _cell(row["seen"], brief=True)]
+            cells += [_cell(row["held out"], brief=True), cried, f"{100 * row['required']:.0f}"]
+            lines.append(f"| {key} | {' | '.join(cells)} | {'yes' if row['used'] else 'no'} |")
+    keys = [key for key, row in found["lines"].items() if row["count"]]
+    lines += _shares("By light, weather and style, apart:", found["apart"], keys)
+    lines += _shares(
+        "Clips that must fail, and how often they are taken for right (in bold: at most 5, or by "
+        "chance for another prompt):",
+        found["foils"],
+        keys,
+    )
+    empty = found["nothing"]
+    lines += [
+        "",
+        f"Of {empty['count']} clips of one colour or of noise, {empty['read as something']} were "
+        "read as something.",
+    ]
+    if "damages" in found:
+        lines += ["", "| damage | lines that have to say so | caught |", "|---|---|---|"]
+        for name, row in found["damages"].items():
+            lines.append(f"| {name} | {', '.join(row['lines'])} | {_cell(row, brief=False)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _shares(what: str, rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str]) -> list[str]:
+    """Shares in percent, a row for each line and a column for each sort of clips."""
+    if not rows:
+        return []
+    text = ["", what, "", f"| line | {' | '.join(rows)} |", "|---|" + "---|" * len(rows)]
+    for key in keys:
+        cells = [_cell(row.get(key), brief=True) for row in rows.values()]
+        if any(cells):
+            must = ["**" if key in row.get("fails", ()) else "" for row in rows.values()]
+            cells = [f"{m}{cell}{m}" for m, cell in zip(must, cells, strict=True)]
+            text.append(f"| {key} | {' | '.join(cells)} |")
+    return text
+
+
 def sheet(path: Path, shown: Sequence[tuple[np.ndarray, str]], columns: int = 2) -> None:
     """Clips as rows of frames from first to last, each with its prompt below; none is chosen."""
     _, height, width, _ = shown[0][0].shape
