@@ -1,6 +1,7 @@
 """Writes the parts of the docs that follow from the code.
 
     docs/cli.md    the whole command line, from its own help
+    docs/rulers.md how often the rulers of the report card are right, from their calibration
     docs/*.md      line numbers in links like [`Canvas`](../src/worldreel/canvas.py#L12): the text
                    names what is defined at that line
 
@@ -15,11 +16,20 @@ import typer.main
 from typer.cli import get_docs_for_click
 
 from worldreel.cli import app
+from worldreel.eval import calibration, report
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\[`(?P<name>[\w.]+)(?:\(\))?`\]\((?P<path>[^)#]+\.py)#L\d+\)")
 DEFAULT = re.compile(r"\[default: \((.+?)\)\]")  # typer's brackets around what None stands for
 HEAD = "<!-- Written by `make docs` from the program's own help; edit the help instead. -->\n\n"
+
+RULERS = (
+    "<!-- Written by `make docs` from what `worldreel eval calibrate --write` measured. -->\n\n"
+    "# How often the rulers are right\n\n"
+    "Percent right on real renders that nothing was trained or chosen on, with Wilson's 95 % "
+    "interval and their number; what [the report card](card.md) claims rests on it. A line is "
+    "used where it is right on as many as it has to be and cries wolf on no more than 5 %.\n\n"
+)
 
 
 def cli() -> str:
@@ -27,6 +37,12 @@ def cli() -> str:
     command = typer.main.get_command(app)
     text = get_docs_for_click(obj=command, ctx=typer.Context(command), name="worldreel")
     return HEAD + DEFAULT.sub(r"[default: \1]", text).strip() + "\n"
+
+
+def rulers() -> str:
+    """docs/rulers.md."""
+    found = [calibration.packaged(world) for world in ("small", "plain")]
+    return RULERS + "\n".join(map(report.calibrated, found))
 
 
 def line_of(path: Path, name: str) -> int:
@@ -64,7 +80,7 @@ def renumbered(page: Path) -> str:
 def pages() -> dict[Path, str]:
     """Every page with generated parts, as it should read."""
     found = {page: renumbered(page) for page in sorted((ROOT / "docs").rglob("*.md"))}
-    return found | {ROOT / "docs/cli.md": cli()}
+    return found | {ROOT / "docs/cli.md": cli(), ROOT / "docs/rulers.md": rulers()}
 
 
 if __name__ == "__main__":

@@ -261,6 +261,8 @@ def test_what_is_wanted_follows_from_what_is_said():
             Fact("camera", (), "static"),
             Fact("color", (0,), "red"),
             Fact("color", (1,), "blue"),
+            Fact("kind", (0,), "ball"),
+            Fact("kind", (1,), "cube"),
             Fact("action", (0,), "hits"),
             Fact("hits", (0, 1), True),
         )
@@ -274,6 +276,8 @@ def test_what_is_wanted_follows_from_what_is_said():
     cut = Said(facts=said.facts, cuts=(1.7,))
     assert WANTED["shots"](cut) == "cut at 1.67" and WANTED["actor"](cut) == "same"
     assert WANTED["camera"](cut) is None
+    walks = Said(facts=(*said.facts, Fact("kind", (2,), "dog")))
+    assert WANTED["rigidity"](walks) is None, "limbs swing"
     still = Said(facts=(Fact("camera", (), "static"), Fact("action", (0,), "rests")))
     assert WANTED["alive"](still) is None
 

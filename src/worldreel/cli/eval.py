@@ -61,13 +61,22 @@ def words(
 def card(
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     videos: Annotated[
-        str | None, typer.Option(help="A folder of videos of any system, to be judged instead.")
+        str | None,
+        typer.Option(
+            help="A folder of videos of any system, to be judged instead.",
+            show_default="clips of the model",
+        ),
     ] = None,
     prompts: Annotated[
-        str | None, typer.Option(help="Their prompts: JSON, or a line for each video.")
+        str | None,
+        typer.Option(
+            help="Their prompts: JSON, or a line for each video.",
+            show_default="those of the model's clips",
+        ),
     ] = None,
     lines: Annotated[
-        str | None, typer.Option(help="Keys of the lines to judge, with commas between.")
+        str | None,
+        typer.Option(help="Keys of the lines to judge, with commas between.", show_default="all"),
     ] = None,
     count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
     out: Out = None,
@@ -79,7 +88,7 @@ def card(
 ) -> None:
     """The report card of a model, or of a folder of videos: JSON, Markdown and a page."""
     _check(count, first_seed)
-    name = Path(videos).resolve().name if videos else Path(model).name
+    name = Path(videos or model).resolve().name
     with progress(quiet=quiet) as told:
         answer = _card().card(
             model=model,

@@ -234,7 +234,7 @@ class _Clip:
 # Clips that must fail, and the lines on which they must.
 FOILS: dict[str, tuple[str, ...]] = {
     "black": ("colour", "kind", "side", "setting", "light", "count", "camera", "alive"),
-    "noise": ("colour", "kind", "side", "setting", "light", "count", "camera", "alive"),
+    "noise": ("colour", "kind", "side", "setting", "light", "count", "seams", "alive"),
     "frozen": ("gravity", "contact", "time", "alive"),
     "another prompt": ("colour", "kind", "setting"),
 }

@@ -24,6 +24,8 @@ from worldreel.eval.rigid import rigidity
 from worldreel.eval.seams import seams
 from worldreel.eval.shots import actor, shots, told
 
+RIGID = frozenset(("ball", "cube", "cylinder", "cone"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -60,6 +62,13 @@ def _in_turn(said: Said) -> str | None:
     return None
 
 
+def _rigid(said: Said) -> str | None:
+    """Wanted where all things are rigid ones; limbs swing, dominoes topple, and a ring that turns
+    is seen from its edge."""
+    kinds = {fact.value for fact in said.all("kind")}
+    return "holds" if kinds and kinds <= RIGID and not said.cuts else None
+
+
 def _unbroken(value: str) -> Callable[[Said], str | None]:
     """Wanted of every clip of one shot."""
     return lambda said: None if said.cuts else value
@@ -90,7 +99,7 @@ LINES = (
         key="rigidity",
         question="does it keep its shape and size?",
         read=rigidity,
-        wanted=_unbroken("holds"),
+        wanted=_rigid,
     ),
     Line(key="time", question="does it happen in the order said?", read=order, wanted=_in_turn),
     Line(
