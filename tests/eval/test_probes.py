@@ -118,6 +118,11 @@ def test_rulers_of_another_world_are_refused(tmp_path, monkeypatch):
 
 
 def test_packaged_rulers_are_good_enough():
-    known = calibration.packaged()
-    for line in ("colour", "kind", "side", "setting", "light", "count"):
-        assert known["lines"][line]["reached"], line
+    core, whole = (calibration.packaged(world)["lines"] for world in ("small", "plain"))
+    for line in ("colour", "kind", "side", "setting", "light", "count", "camera"):
+        assert core[line]["used"] and core[line]["share"] >= 0.97, line
+    assert all(whole[line]["used"] for line in ("colour", "setting", "light"))
+    for row in (*core.values(), *whole.values()):
+        alarms = row["false alarms"]
+        good = row["count"] >= calibration.FEWEST and row["share"] >= row["required"]
+        assert row["used"] == bool(good and not (alarms["count"] and alarms["share"] > 0.05))

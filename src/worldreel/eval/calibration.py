@@ -31,6 +31,7 @@ from worldreel.world.scene import FPS
 FIRST_SEED = 5_100_000
 COUNT = 300
 LEAST_RIGHT, MOST_ALARMS = 0.95, 0.05
+FEWEST = 10  # clips that a line is judged by, at least, before it is used
 FOILED = 24  # clips that are shown frozen, too
 # What a ruler has to reach: most of the lines of words, the sides and the count more than others.
 REQUIRED: dict[str, float] = dict.fromkeys(
@@ -62,6 +63,7 @@ class Group:
     within: Set[str]
     share: int
     shots: bool = False
+    seconds: float = SECONDS
 
 
 GROUPS: dict[str, tuple[Group, ...]] = {
@@ -70,7 +72,7 @@ GROUPS: dict[str, tuple[Group, ...]] = {
         Group(name="plain-held", split="held_out", within=PLAIN, share=2),
         Group(name="weather", split=None, within=WEATHERED, share=1),
         Group(name="style", split=None, within=STYLED, share=1),
-        Group(name="shots", split=None, within=PLAIN, share=1, shots=True),
+        Group(name="shots", split=None, within=PLAIN, share=1, shots=True, seconds=6.0),
     ),
     "small": (
         Group(name="small", split=None, within=CORE, share=1),
@@ -165,7 +167,7 @@ def real(count: int, world: str, folder: Path, told: Progress, *, jobs: int = 1)
     for group, some in zip(groups, np.diff(ends).tolist(), strict=True):
         settings = Settings(
             size=SIZE,
-            seconds=SECONDS,
+            seconds=group.seconds,
             samples=4,
             split=group.split,
             within=tuple(sorted(group.within)),
@@ -298,7 +300,7 @@ def _line(line: str, read: Sequence[_Clip]) -> dict[str, Any]:
     good = metrics.share(sum(seen) + sum(held), len(pairs))
     cried = metrics.share(sum(alarms), len(alarms))
     required = REQUIRED.get(line, LEAST_RIGHT)
-    reached = bool(pairs) and good["share"] >= required
+    reached = len(pairs) >= FEWEST and good["share"] >= required
     return {
         **good,
         "seen": metrics.share(sum(seen), len(seen)),
