@@ -28,7 +28,8 @@ RULERS = (
     "# How often the rulers are right\n\n"
     "Percent right on real renders that nothing was trained or chosen on, with Wilson's 95 % "
     "interval and their number; what [the report card](card.md) claims rests on it. A line is "
-    "used where it is right on as many as it has to be and cries wolf on no more than 5 %.\n\n"
+    "used where it was asked of ten clips at least, is right on as many as it has to be and cries "
+    "wolf on no more than 5 %.\n\n"
 )
 
 
