@@ -52,28 +52,6 @@ def test_stopping_after_every_step_changes_no_bit(tiny, tmp_path, fits):
     assert [line["step"] for line in log.read(parts)][-1] == 4
 
 
-def test_the_decoder_settles_alone(tiny, tmp_path):
-    name, half = str(tiny / "tiny.py"), {"settle": "0.5"}
-    early, whole, parts = tmp_path / "early", tmp_path / "whole", tmp_path / "parts"
-    for _ in range(2):
-        compressor.main(name, out=early, minutes=1e-9, overrides=half)
-    for _ in range(4):
-        compressor.main(name, out=parts, minutes=1e-9, overrides=half)
-    compressor.main(name, out=whole, overrides=half)
-    assert files(parts) == files(whole)
-    before, after = (
-        checkpoint.load(out / "final", kind="compressor").tensors for out in (early, whole)
-    )
-    changed = {key for key in after if not torch.equal(before[key], after[key])}
-    assert changed and all(key.startswith("decoder.") for key in changed - {"shift", "spread"})
-    # an encoder that was done before keeps even its statistics: what it encoded stays true
-    alone = {"settle": "1.0", "start": str(whole / "final")}
-    compressor.main(name, out=tmp_path / "alone", overrides=alone)
-    last = checkpoint.load(tmp_path / "alone/final", kind="compressor").tensors
-    changed = {key for key in last if not torch.equal(last[key], after[key])}
-    assert changed and all(key.startswith("decoder.") for key in changed)
-
-
 def test_final_says_what_it_cost_and_is_repaired(tiny, tmp_path, capsys):
     name = str(tiny / "tiny.py")
     compressor.main(name, out=tmp_path)

@@ -4,10 +4,6 @@ Losses need no pretrained network: Charbonnier on pixels, the same on gradients 
 weight on subjects (the renderer knows where they are), a little KL with a fixed deviation, and
 scale equivariance (a latent shrunk by two decodes to the picture shrunk by two), which keeps
 latents smooth enough to diffuse (Kouzelis and others, 2502.09509).
-
-A transformer's latents are never quite those of an encoder. So the last share of the steps leaves
-the encoder as it is and teaches the decoder alone, on latents with more and with less noise (as the
-decoders of Zheng and others, 2510.11690, learn): what was encoded before stays true.
 """
 
 from __future__ import annotations
@@ -35,15 +31,14 @@ from worldreel.models.presets import CompressorPreset
 from worldreel.parallel import Ranks
 from worldreel.train import recipe, run
 from worldreel.train.log import Log, plot
-from worldreel.train.optim import Ema, Optimizer, clip_grad_norm, optimizer, wsd
+from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """data: folders of raw clips (`data.synth`); crop: latents high and wide.
 
-    start: a compressor of the same preset to begin from, instead of the closed form. settle: the
-    share of the steps, at the end, that trains the decoder alone.
+    start: a compressor of the same preset to begin from, instead of the closed form.
     """
 
     preset: CompressorPreset
@@ -58,8 +53,6 @@ class Config:
     gradients: float = 0.5
     kl: float = 1e-4
     noise: float = 0.05  # deviation added to latents before decoding
-    settle: float = 0.0
-    settled_noise: float = 0.6  # the largest; each crop draws its own
     equivariance: float = 0.25  # share of the steps
     ema: float = 0.998
     decay_share: float = 0.3
@@ -163,15 +156,9 @@ def loss(model: Compressor, data: Crops, c: Config, step: int, ranks: Ranks) -> 
     drawn = data.draw(c.batch, generator, mine)
     video, subject = (t.to(ranks.device) for t in drawn)
     equivariant = bool(torch.rand((), generator=generator) < c.equivariance)
-    settled = step >= c.steps - settling(c)
-    with torch.set_grad_enabled(not settled):
-        mean = z = model.encode(video)
-    noise = torch.randn((c.batch, *z.shape[1:]), generator=generator)[mine].to(z)
-    if settled:
-        share = torch.rand(c.batch, 1, 1, 1, 1, generator=generator)[mine].to(z)
-        z = z + c.settled_noise * share * noise
-    else:
-        z = z + c.noise * noise
+    mean = z = model.encode(video)
+    noise = torch.randn((c.batch, *z.shape[1:]), generator=generator)[mine]
+    z = z + c.noise * noise.to(z)
     target = video
     if equivariant:
         high, wide = (n // 2 * 2 for n in z.shape[-2:])
@@ -182,11 +169,6 @@ def loss(model: Compressor, data: Crops, c: Config, step: int, ranks: Ranks) -> 
     result = model.decode(z)
     weight = emphasis(subject, c, ranks)
     return error(result, target, weight, c) + c.kl * 0.5 * mean.square().mean()
-
-
-def settling(c: Config) -> int:
-    """The steps, at the end, that train the decoder alone."""
-    return round(c.settle * c.steps)
 
 
 def main(
@@ -214,21 +196,20 @@ def _train(
     held = run.resume(out, kind="compressor-run", ranks=ranks, fresh=not resume)
     if held is None and c.start:
         earlier = checkpoint.load(c.start, kind="compressor").tensors
-        plain = {name: getattr(model, name).clone() for name in ("shift", "spread")}
-        checkpoint.apply(model, earlier)
-        if settling(c) < c.steps:  # measured when the encoder is done
-            checkpoint.apply(model, earlier | plain)
+        plain = {name: getattr(model, name) for name in ("shift", "spread")}  # measured at the end
+        checkpoint.apply(model, earlier | plain)
     elif held is None:
         model.fit(data.draw(768, Generator().manual_seed(c.seed + 1))[0])
     if held is None:
         ranks.share(model.state_dict().values())
-    step = 0 if held is None else held.extra["step"]
-    opt = _optimizer(model, c, max(step - 1, 0))  # the one that took the last step
+    opt = optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
     ema = Ema(model, c.ema)
+    step = 0
     if held is not None:
         checkpoint.apply(model, held.tensors)
         opt.load_state_dict(held.extra["optimizer"])
         ema.load_state_dict(held.extra["ema"])
+        step = held.extra["step"]
     if step >= c.steps and ranks.first:
         print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
     started = saved = time.monotonic()
@@ -236,10 +217,6 @@ def _train(
     stop = False
     with Log(out, total=c.steps, step=step) if ranks.first else nullcontext() as log:
         while step < c.steps and not stop:
-            if step and step == c.steps - settling(c):
-                ema.settle()
-                checkpoint.apply(model, model.state_dict() | statistics(model, data, c.seed, 256))
-                opt = _optimizer(model, c, step)
             value = loss(model, data, c, step, ranks)
             opt.zero_grad()
             value.backward()
@@ -269,12 +246,6 @@ def _train(
     return step, measures
 
 
-def _optimizer(model: Compressor, c: Config, step: int) -> Optimizer:
-    """Of what this step trains: all, or the decoder alone."""
-    model.encoder.requires_grad_(step < c.steps - settling(c))
-    return optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
-
-
 def _final(
     out: Path, name: str, c: Config, model: Compressor, ema: Ema, data: Crops, step: int, log: Log,
     ranks: Ranks,
@@ -282,7 +253,6 @@ def _final(
     """Write the average with what its latents have per channel; its measures."""
     judge = data.draw(48, Generator().manual_seed(c.seed + 999_983))
     count = 256 if step == c.steps else 64  # a glance is enough for what is trained further
-    settled = step > c.steps - settling(c)  # since then latents come out normalised
     with ema.swapped():
         measures = psnr(model, *(t.to(ranks.device) for t in judge))
         told = run.provenance(
@@ -291,9 +261,7 @@ def _final(
         )  # fmt: skip
         checkpoint.save(
             out / "final", kind="compressor", config=dataclasses.asdict(c.preset), storage="fp16",
-            tensors=model.state_dict()
-            | ({} if settled else statistics(model, data, c.seed, count)),
-            provenance=told,
+            tensors=model.state_dict() | statistics(model, data, c.seed, count), provenance=told,
         )  # fmt: skip
     log.write(step, **measures)
     plot(out)

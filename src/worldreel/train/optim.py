@@ -292,10 +292,6 @@ class Ema:
         finally:
             self._write(own)
 
-    def settle(self) -> None:
-        """The model goes on with the average's weights."""
-        self._write(self.average)
-
     @torch.no_grad()
     def _write(self, values: Mapping[str, Tensor]) -> None:
         for name, p in self.parameters.items():
