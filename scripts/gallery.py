@@ -259,7 +259,7 @@ HEAD = """
 What marble's world holds, drawn by `python scripts/gallery.py`: each picture is the first scene
 that the sampler gives for the words below it. More of any of them, for instance:
 `worldreel world preview --with mammoth --with snowfield`. Whether a stranger names what is in a
-picture without any words: `python scripts/quiz.py --out out/quiz` draws the test.
+picture without any words: [a naming test](naming.md).
 """
 
 if __name__ == "__main__":
