@@ -6,6 +6,7 @@ prompts are not in this package: give the text file of its repository, a prompt 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from worldreel.engine import Engine, load
 from worldreel.errors import RequestError
 from worldreel.eval import report
 from worldreel.output import check_folder
+from worldreel.request import RequestWarning
 
 SAMPLES = 5
 LONGEST = 240  # bytes of a file's name without its number
@@ -49,7 +51,9 @@ def export(
     for number, (text, index) in enumerate(jobs):
         file, seed = folder / f"{text}-{index}.mp4", first_seed + number
         if not file.exists():
-            video = engine.generate(text, seconds=seconds, seed=seed)
+            with warnings.catch_warnings():  # what is not understood stands in the notes
+                warnings.simplefilter("ignore", RequestWarning)
+                video = engine.generate(text, seconds=seconds, seed=seed)
             video.save(file)
             unknown = video.metadata["words"]["ignored"]
             notes += [{"prompt": text, "not understood": unknown}] if unknown and not index else []
