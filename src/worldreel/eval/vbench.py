@@ -45,6 +45,7 @@ def export(
     texts = _prompts(Path(prompts))
     folder = check_folder(out)
     engine = model if isinstance(model, Engine) else load(model)
+    folder.mkdir(parents=True, exist_ok=True)
     jobs = [(text, index) for text in texts for index in range(samples)]
     made, notes = [], []
     progress("videos", 0, len(jobs))
