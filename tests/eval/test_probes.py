@@ -8,7 +8,7 @@ import pytest
 from worldreel.errors import CheckpointError
 from worldreel.eval import calibration, metrics, probes
 from worldreel.eval.cases import renders
-from worldreel.eval.known import PLAIN
+from worldreel.eval.known import CORE, PLAIN
 from worldreel.world.act import stage_scene
 from worldreel.world.facts import facts
 from worldreel.world.render import render
@@ -18,10 +18,10 @@ COUNT = 8
 
 
 @functools.cache
-def real():
+def real(within=PLAIN):
     """Frames and what is true of them, of both splits."""
     takes = [
-        stage_scene(FIRST_SEED + i, split=(None, "held_out")[i % 2], size=(144, 80), within=PLAIN)
+        stage_scene(FIRST_SEED + i, split=(None, "held_out")[i % 2], size=(144, 80), within=within)
         for i in range(COUNT)
     ]
     drawn = renders(takes, lambda stage, done, total: None)
@@ -68,8 +68,8 @@ def test_a_frozen_clip_does_not_move():
 
 def test_the_mirrored_clip_is_the_mirrored_reading():
     other = {"left": "right", "right": "left"}
-    unlike = []
-    for (frames, _), here in zip(real(), readings(), strict=True):
+    for frames, _ in real(tuple(sorted(CORE))):
+        here = probes.load().read(frames)
         there = probes.load().read(np.ascontiguousarray(frames[:, :, ::-1]))
         assert there.setting == here.setting
         # as a set: whether the left or the right of two that are alike comes first is no matter
@@ -77,10 +77,7 @@ def test_the_mirrored_clip_is_the_mirrored_reading():
         for a, b in zip(mine, sorted(there.things, key=lambda t: (t.color, -t.x)), strict=True):
             assert (a.color, a.kind) == (b.color, b.kind)
             assert abs(a.x + b.x) < 0.05
-            if b.motion != other.get(a.motion, a.motion):
-                unlike.append({a.motion, b.motion})
-    # Whether a thing rests or comes nearer may hang on a hair, which side it goes to may not.
-    assert len(unlike) <= 1 and not any(pair & set(other) for pair in unlike)
+            assert b.motion == other.get(a.motion, a.motion)
 
 
 def test_nothing_has_no_things():
