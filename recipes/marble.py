@@ -124,6 +124,7 @@ def dit() -> dit_stage.Config:
         ),
         text="runs/marble-text/final",
         decay_share=0.6,
+        shift=4.0,  # where things stand and whither they go is settled near noise
         tasks={
             "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
             "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
