@@ -137,8 +137,8 @@ def dit() -> dit_stage.Config:
 SETTINGS = Settings(
     name="marble",
     steps=20,
-    guidance_scale=5.0,
-    flow_shift=2.0,
+    guidance_scale=4.5,
+    flow_shift=5.0,
     trained_sizes=tuple(dict.fromkeys(f"{f.size[0]}x{f.size[1]}" for f in folders())),
     trained_seconds=max(f.seconds for f in folders()),
 )

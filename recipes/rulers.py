@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from worldreel.data import clip as clips
-from worldreel.eval import lessons, tracks
+from worldreel.eval import lessons, tracks, wear
 from worldreel.eval.eye import OF_A_FRAME, Eye, frames_to_eye
 from worldreel.eval.metrics import RESTS
 from worldreel.eval.probes import MOTIONS, PACKAGED, Motion, Rulers, features, mirrored, save
@@ -160,26 +160,33 @@ class Moves:
     motion: Tensor  #  N, index into MOTIONS
 
 
-def moves(folders: Sequence[Path], most: int) -> Moves:
-    """Tracks of things in the folders' clips, with what the record says of them; each clip is also
-    shown backwards and frozen."""
+def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
+    """Tracks of things in the folders' clips, with what the record says of them: as they are, and
+    as the eye sees them in a softened clip. Each is also shown backwards and frozen."""
     torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    eye = eye.requires_grad_(False).eval()
     moments, flow, motion = [], [], []
     began = time.monotonic()
     done = 0
     for clip in islice(_moving(folders), most):
         named = motions(clip.facts)
-        sight = lessons.seen_truly(np.array(clip.ids), Scene.from_json(clip.scenes[0]))
-        back = tracks.background(frames_to_eye(np.array(clip.frames)), sight)
-        for track in tracks.tracks(sight):
-            if track.color not in named:
-                continue
-            here, what = tracks.moments(track), named[track.color]
-            still = here[:1].expand_as(here) + 0.003 * torch.randn_like(here)
-            undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
-            moments += [here, here.flip(0), still]
-            flow += [back, tracks.turned(back), tracks.stilled(back)]
-            motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
+        x = frames_to_eye(np.array(clip.frames))
+        soft = wear.softened(x, rng)
+        truly = lessons.seen_truly(np.array(clip.ids), Scene.from_json(clip.scenes[0]))
+        with torch.inference_mode():
+            seen = eye(soft)
+        for shown, sight in ((x, truly), (soft, seen)):
+            back = tracks.background(shown, sight)
+            for track in tracks.tracks(sight):
+                if track.color not in named:
+                    continue
+                here, what = tracks.moments(track), named[track.color]
+                still = here[:1].expand_as(here) + 0.003 * torch.randn_like(here)
+                undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
+                moments += [here, here.flip(0), still]
+                flow += [back, tracks.turned(back), tracks.stilled(back)]
+                motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
         done += 1
         if done % 50 == 0:
             passed = time.monotonic() - began
@@ -266,7 +273,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--views", type=int, default=900, help="steps of the sense of shape")
     parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
     parser.add_argument("--tracks", type=int, default=1300, help="clips that motion learns from")
-    parser.add_argument("--only", choices=NETS, help="train a part alone: they need no other")
+    parser.add_argument("--only", choices=NETS, help="train a part alone; motion needs the eye")
     chosen = parser.parse_args(arguments)
     for folder in chosen.clips:
         if not clips.shards(folder):
@@ -286,7 +293,15 @@ def main(arguments: list[str] | None = None) -> None:
             sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt", begun("eye")
         ),
         "shape": lambda: train_shape(sources, chosen.views, 0, begun("shape")),
-        "motion": lambda: train_motion(moves(chosen.clips, chosen.tracks), 4000, seed=0),
+        "motion": lambda: train_motion(
+            moves(
+                chosen.clips,
+                chosen.tracks,
+                _kept(chosen.out / "eye.pt", Eye(), parts["eye"]),
+            ),
+            4000,
+            seed=0,
+        ),
     }
     if chosen.only:
         _kept(chosen.out / f"{chosen.only}.pt", NETS[chosen.only](), parts[chosen.only])

@@ -93,7 +93,7 @@ class Limits:
     min_side: int = 64
     max_side: int = 512
     default_steps: int = 20
-    default_guidance: float = 5.0
+    default_guidance: float = 4.5
     max_prompt_characters: int = LONGEST_PROMPT
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
     # are made, with a note.

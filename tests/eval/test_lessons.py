@@ -90,6 +90,17 @@ def test_in_a_picture_without_colours_things_are_told_apart_by_kind():
     assert {track.color for track in found} == {None}
 
 
+def test_a_softened_clip_is_as_soft_all_along():
+    sharp = torch.rand(1, 3, 120, 216, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    clip = sharp.expand(6, -1, -1, -1)
+    for seed in range(4):
+        one, two = (wear.softened(clip, np.random.default_rng(seed)) for _ in range(2))
+        assert torch.equal(one, two) and one.shape == clip.shape and one.abs().max() <= 1
+        edges = one.diff(dim=-1).abs().mean((1, 2, 3))
+        assert edges.max() < 0.9 * sharp.diff(dim=-1).abs().mean(), "softer than it was"
+        assert edges.max() < 1.5 * edges.min(), "no frame much sharper than another"
+
+
 def test_worn_frames_are_the_same_for_a_seed_and_still_like_themselves():
     x = torch.from_numpy(shown().frames[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
     x = x.repeat(3, 1, 1, 1)

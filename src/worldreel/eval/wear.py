@@ -49,6 +49,16 @@ def worn(x: Tensor, rng: np.random.Generator) -> Tensor:
     return (x * gain + bias + grain).clamp(-1, 1)
 
 
+def softened(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """A clip's frames, all as soft as each other, with patches that are off one by one."""
+    size = list(x.shape[2:])
+    factor = float(rng.uniform(1, 2.2))
+    small = [max(8, round(side / factor)) for side in size]
+    soft = functional.interpolate(x, size=small, mode="bilinear", antialias=True)
+    soft = functional.interpolate(soft, size=size, mode="bilinear")
+    return patched(soft, int(rng.choice(BLOCKS)), rng).clamp(-1, 1)
+
+
 def sharpened(x: Tensor, much: Tensor) -> Tensor:  # N 3 H W, N 1 1 1
     """Edges with a rim of the opposite on each side, as too few frequencies leave them."""
     return x + much * (x - functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False))
