@@ -43,7 +43,7 @@ def test_a_card_is_written_whole(tiny, tmp_path):
     assert set(kept["languages"]) >= {"colour", "kind", "setting"}
     assert answer["lines"] == kept["lines"] and "clips" not in answer
     page = (tmp_path / "card/words.md").read_text("utf-8")
-    assert "| the subject's colour |" in page and "Wilson" in page
+    assert "| the subject's colour" in page and "Wilson" in page
     assert {stage for stage, _, _ in told} == {"scenes", "clips en", "clips zh", "renders"}
 
 
