@@ -32,13 +32,9 @@ def worn(x: Tensor, rng: np.random.Generator) -> Tensor:
     """Frames as a compressor might give them back; a part of them stays sharp."""
     x = x.clone()
     n = len(x)
-    size = list(x.shape[2:])
     parts = np.array_split(rng.permutation(n), 6)
     for part in parts[3:]:
-        factor = float(rng.uniform(1.2, 2.5))
-        small = [max(8, round(side / factor)) for side in size]
-        soft = functional.interpolate(x[part], size=small, mode="bilinear", antialias=True)
-        x[part] = functional.interpolate(soft, size=size, mode="bilinear")
+        x[part] = _soft(x[part], float(rng.uniform(1.2, 2.5)))
     for part in parts[2:5]:
         x[part] = patched(x[part], int(rng.choice(BLOCKS)), rng)
     for part in parts[4:]:
@@ -51,12 +47,16 @@ def worn(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 def softened(x: Tensor, rng: np.random.Generator) -> Tensor:
     """A clip's frames, all as soft as each other, with patches that are off one by one."""
+    soft = _soft(x, float(rng.uniform(1, 2.2)))
+    return patched(soft, int(rng.choice(BLOCKS)), rng).clamp(-1, 1)
+
+
+def _soft(x: Tensor, factor: float) -> Tensor:
+    """Frames drawn smaller by a factor, and large again."""
     size = list(x.shape[2:])
-    factor = float(rng.uniform(1, 2.2))
     small = [max(8, round(side / factor)) for side in size]
     soft = functional.interpolate(x, size=small, mode="bilinear", antialias=True)
-    soft = functional.interpolate(soft, size=size, mode="bilinear")
-    return patched(soft, int(rng.choice(BLOCKS)), rng).clamp(-1, 1)
+    return functional.interpolate(soft, size=size, mode="bilinear")
 
 
 def sharpened(x: Tensor, much: Tensor) -> Tensor:  # N 3 H W, N 1 1 1
