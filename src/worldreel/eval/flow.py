@@ -11,6 +11,7 @@ Shapes: F frames, P = F - 1 pairs, B bands, h w cells of the eye's maps.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,10 +64,11 @@ class Flow:
         return torch.stack([here[:, 0] + here[:, 2] * x, here[:, 1]], 1)
 
 
-def _bands(y: Tensor) -> Tensor:
+def _bands(y: Tensor, edges: Sequence[int]) -> Tensor:
     """The band of each height, -1 or B where it is in none."""
-    edges = torch.tensor(EDGES, dtype=torch.float32) / (WIDTH / 4)
-    return torch.bucketize(y, edges, right=True) - 1
+    return (
+        torch.bucketize(y, torch.tensor(edges, dtype=torch.float32) / (WIDTH / 4), right=True) - 1
+    )
 
 
 def background(x: Tensor, sight: Sight) -> Flow:  # F 3 H W
@@ -77,10 +79,7 @@ def background(x: Tensor, sight: Sight) -> Flow:  # F 3 H W
         zero = torch.zeros(0, count)
         return Flow(motion=torch.zeros(0, count, 3), clear=zero, change=torch.zeros(0))
     gray = functional.avg_pool2d(x.mean(1, keepdim=True), 2)  #               F 1 h w
-    things = (sight.thing[:, None] > 0).float()
-    # Shadows and mirror images go with a thing, and are on the ground about it.
-    around = functional.max_pool2d(things, SHADE, stride=1, padding=(SHADE[0] // 2, SHADE[1] // 2))
-    free = (1 - around[:-1]) * (1 - around[1:])  #                            P 1 h w
+    free = _free(sight)
     motion = torch.zeros(pairs, count, 3)
     for factor in LEVELS:
         small = functional.avg_pool2d(gray, factor) if factor > 1 else gray
@@ -89,36 +88,67 @@ def background(x: Tensor, sight: Sight) -> Flow:  # F 3 H W
     return Flow(motion=motion, clear=clear, change=change)
 
 
+def _free(sight: Sight) -> Tensor:  # P 1 h w
+    """Where neither frame of a pair has a thing, or what goes with one."""
+    things = (sight.thing[:, None] > 0).float()
+    # Shadows and mirror images go with a thing, and are on the ground about it.
+    around = functional.max_pool2d(things, SHADE, stride=1, padding=(SHADE[0] // 2, SHADE[1] // 2))
+    return (1 - around[:-1]) * (1 - around[1:])
+
+
 def _solved(gray: Tensor, free: Tensor, motion: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A better guess at one level; gray F 1 h w, free P h w, motion P B 3."""
-    _, _, h, w = gray.shape
-    scale = w / 2
-    kernel = torch.tensor([0.25, 0.5, 0.25])
-    smooth = functional.pad(gray, (1, 1, 1, 1), mode="replicate")
-    smooth = functional.conv2d(smooth, (kernel[:, None] * kernel)[None, None])
-    before, after = smooth[:-1], smooth[1:]
-    x = ((torch.arange(w) + 0.5) / scale - 1).expand(h, w)
-    y = ((torch.arange(h) + 0.5 - h / 2) / scale)[:, None].expand(h, w)
-    band = _bands(y[:, 0].contiguous())
-    inside = functional.one_hot(band.clamp(0, motion.shape[1] - 1), motion.shape[1]).float()
-    inside = inside * ((band >= 0) & (band < motion.shape[1]))[:, None]  #    h B
-    slope_x, slope_y = _slopes(before)
-    basis = torch.stack([slope_x, slope_y, slope_x * x], -1) * scale  #       P h w 3
-    ridge = torch.eye(3) * STEEP * scale**2
+    fit = Fit(gray, EDGES)
+    ridge = torch.eye(3) * STEEP * fit.scale**2
     for _ in range(ROUNDS):
-        at = torch.einsum("hb,pbk->phk", inside, motion)[:, :, None]  #       P h 1 3
-        there = torch.stack([x + at[..., 0] + at[..., 2] * x, (y + at[..., 1]) * w / h], -1)
-        moved = functional.grid_sample(after, there, padding_mode="border", align_corners=False)
-        left = (before - moved)[:, 0]
-        # What left the picture says nothing.
-        weight = free * (there.abs().amax(-1) < 1) / (1 + (left / TURN) ** 2)
-        square = torch.einsum("phwk,phwl,phw,hb->pbkl", basis, basis, weight, inside)
-        toward = torch.einsum("phwk,phw,phw,hb->pbk", basis, left, weight, inside)
+        left, inside = fit.left(motion)
+        weight = free * inside / (1 + (left / TURN) ** 2)
+        square, toward = fit.normal(weight, left)
         motion = (motion + torch.linalg.solve(square + ridge, toward)).clamp(-FASTEST, FASTEST)
-    seen = torch.einsum("phw,hb->pb", free, inside).clamp_min(1)
+    seen = torch.einsum("phw,hb->pb", free, fit.member).clamp_min(1)
     clear = torch.diagonal(square, dim1=2, dim2=3)[..., :2].sum(-1) / seen
     change = (left.abs() * free).sum((1, 2)) / free.sum((1, 2)).clamp_min(1)
     return motion, clear, change
+
+
+class Fit:
+    """Least squares of how bands of rows move between neighbouring frames, gray F 1 h w.
+
+    edges: of the bands, in cells of the eye's maps from the middle. member: h B, of which band each
+    row is; scale: cells of half the width.
+    """
+
+    def __init__(self, gray: Tensor, edges: Sequence[int]) -> None:
+        _, _, h, w = gray.shape
+        self.scale = w / 2
+        kernel = torch.tensor([0.25, 0.5, 0.25])
+        smooth = functional.pad(gray, (1, 1, 1, 1), mode="replicate")
+        smooth = functional.conv2d(smooth, (kernel[:, None] * kernel)[None, None])
+        self.before, self.after = smooth[:-1], smooth[1:]
+        self.x = ((torch.arange(w) + 0.5) / self.scale - 1).expand(h, w)
+        self.y = ((torch.arange(h) + 0.5 - h / 2) / self.scale)[:, None].expand(h, w)
+        band, count = _bands(self.y[:, 0].contiguous(), edges), len(edges) - 1
+        member = functional.one_hot(band.clamp(0, count - 1), count).float()
+        self.member = member * ((band >= 0) & (band < count))[:, None]
+        across, down = _slopes(self.before)
+        self.basis = torch.stack([across, down, across * self.x], -1) * self.scale  # P h w 3
+
+    def left(self, motion: Tensor) -> tuple[Tensor, Tensor]:  # P B 3
+        """By how much frames differ once they are moved, and what has not left the picture, which
+        says nothing: P h w each."""
+        h, w = self.x.shape
+        at = torch.einsum("hb,pbk->phk", self.member, motion)[:, :, None]  #  P h 1 3
+        across = self.x + at[..., 0] + at[..., 2] * self.x
+        there = torch.stack([across, (self.y + at[..., 1]) * w / h], -1)
+        moved = functional.grid_sample(
+            self.after, there, padding_mode="border", align_corners=False
+        )
+        return (self.before - moved)[:, 0], there.abs().amax(-1) < 1
+
+    def normal(self, weight: Tensor, left: Tensor) -> tuple[Tensor, Tensor]:
+        """The normal equations of each band: P B 3 3 and P B 3."""
+        square = torch.einsum("phwk,phwl,phw,hb->pbkl", self.basis, self.basis, weight, self.member)
+        return square, torch.einsum("phwk,phw,phw,hb->pbk", self.basis, left, weight, self.member)
 
 
 def _slopes(gray: Tensor) -> tuple[Tensor, Tensor]:  # P 1 h w -> P h w, per cell, twice
@@ -133,14 +163,11 @@ def aligned(x: Tensor, sight: Sight, flow: Flow) -> tuple[Tensor, Tensor, Tensor
     their weight (P 1 h w), 0 at things and where one of them has left the picture."""
     cells = functional.avg_pool2d(x, 2)
     _, _, h, w = cells.shape
-    things = (sight.thing[:, None] > 0).float()
-    around = functional.max_pool2d(things, SHADE, stride=1, padding=(SHADE[0] // 2, SHADE[1] // 2))
     across = ((torch.arange(w) + 0.5) / (w / 2) - 1).expand(h, w)
     y = (torch.arange(h) + 0.5 - h / 2) / (w / 2)
-    band = _bands(y).clamp(0, flow.motion.shape[1] - 1)
+    band = _bands(y, EDGES).clamp(0, flow.motion.shape[1] - 1)
     at = flow.motion[:, band][:, :, None]  #                                  P h 1 3
     down = (y[:, None] + at[..., 1]).expand(-1, h, w) * w / h
     there = torch.stack([across + at[..., 0] + at[..., 2] * across, down], -1)
     after = functional.grid_sample(cells[1:], there, padding_mode="border", align_corners=False)
-    free = (1 - around[:-1]) * (1 - around[1:])
-    return cells[:-1], after, free * (there.abs().amax(-1) < 1)[:, None]
+    return cells[:-1], after, _free(sight) * (there.abs().amax(-1) < 1)[:, None]

@@ -26,9 +26,10 @@ from worldreel import checkpoint
 from worldreel.errors import CheckpointError
 from worldreel.eval import tracks
 from worldreel.eval.eye import OF_A_FRAME, Eye, Sight, frames_to_eye
+from worldreel.eval.flow import EDGES
 from worldreel.eval.known import COLORS, KINDS
 from worldreel.eval.shape import Shape, close
-from worldreel.eval.tracks import BANDS, MOMENTS, SPANS, Track
+from worldreel.eval.tracks import MOMENTS, SPANS, Track
 from worldreel.world.facts import COLOURLESS
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "examiner"
@@ -78,7 +79,7 @@ class Motion(nn.Module):
 
     def __init__(self, width: int = 128) -> None:
         super().__init__()
-        inputs = MOMENTS * 10 + (len(BANDS) - 1) * (3 * SPANS + 1)
+        inputs = MOMENTS * 10 + (len(EDGES) - 1) * (3 * SPANS + 1)
         self.net = nn.Sequential(
             nn.Linear(inputs, width),
             nn.SiLU(),

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from worldreel.eval.eye import REACH, WIDTH, Sight
+from worldreel.eval.flow import EDGES, Fit
 from worldreel.eval.known import COLORS, KINDS
 
 LEAST = 9  # cells: what is smaller is no thing
@@ -26,7 +27,6 @@ _ONE = 0.35  # of the sides of two things as squares, added: middles that are ne
 _VOTES = 4  # cells that point to a middle, at least
 MOMENTS = 12  # at which a track is looked at
 SPANS = 3  # of a clip, in each of which the background's way is told: what turns goes back
-BANDS = (-20, -14, -8, -2, 6, 20)  # rows of cells from the middle: sky, far, horizon, middle, near
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +173,7 @@ def background(x: Tensor, sight: Sight) -> Tensor:  # F 3 H W -> bands 3*SPANS+1
     eye takes for things.
     """
     if len(x) < 2:
-        return torch.zeros(len(BANDS) - 1, 3 * SPANS + 1)
+        return torch.zeros(len(EDGES) - 1, 3 * SPANS + 1)
     gray = functional.avg_pool2d(x.mean(1, keepdim=True), 2)  #                F 1 h w
     things = (sight.thing[:, None] > 0).float()
     around = functional.max_pool2d(things, 7, stride=1, padding=3)
@@ -203,33 +203,13 @@ def reflected(flow: Tensor) -> Tensor:  # ... 3*SPANS+1, twice
 def _flow(gray: Tensor, free: Tensor, guess: Tensor | None) -> tuple[Tensor, Tensor]:
     """Motion of each pair of frames in each band (P bands 3) and how sure it is (P bands)."""
     f, _, h, w = gray.shape
-    scale = w / 2
-    kernel = torch.tensor([0.25, 0.5, 0.25])
-    smooth = functional.pad(gray, (1, 1, 1, 1), mode="replicate")
-    smooth = functional.conv2d(smooth, (kernel[:, None] * kernel)[None, None])
-    before, after = smooth[:-1], smooth[1:]
-    x = ((torch.arange(w) + 0.5) / scale - 1).expand(h, w)
-    y = ((torch.arange(h) + 0.5 - h / 2) / scale)[:, None].expand(h, w)
-    edges = torch.tensor(BANDS) / (WIDTH / 4)
-    band = torch.bucketize(y[:, 0].contiguous(), edges, right=True) - 1  #     h
-    inside = functional.one_hot(band.clamp(0, len(BANDS) - 2), len(BANDS) - 1).float()
-    inside = inside * ((band >= 0) & (band < len(BANDS) - 1))[:, None]  #      h bands
-    padded = functional.pad(before, (1, 1, 1, 1), mode="replicate")
-    slope_x = (padded[:, 0, 1:-1, 2:] - padded[:, 0, 1:-1, :-2]) / 2  #        P h w, per cell
-    slope_y = (padded[:, 0, 2:, 1:-1] - padded[:, 0, :-2, 1:-1]) / 2
-    basis = torch.stack([slope_x, slope_y, slope_x * x], -1) * scale  #        P h w 3
-    motion = torch.zeros(f - 1, len(BANDS) - 1, 3) if guess is None else guess
-    clear = torch.zeros(f - 1, len(BANDS) - 1)
+    fit = Fit(gray, EDGES)
+    motion = torch.zeros(f - 1, len(EDGES) - 1, 3) if guess is None else guess
+    clear = torch.zeros(f - 1, len(EDGES) - 1)
+    ridge = torch.eye(3) * (0.02 * w * h / 100)
     for _ in range(3):
-        at = torch.einsum("hb,pbk->phk", inside, motion)[:, :, None]  #        P h 1 3
-        there = torch.stack([x + at[..., 0] + at[..., 2] * x, (y + at[..., 1]) * w / h], -1)
-        moved = functional.grid_sample(after, there, padding_mode="border", align_corners=False)
-        left = (before - moved)[:, 0]
-        # What left the picture says nothing.
-        weight = free[:, 0] * (there.abs().amax(-1) < 1)
-        square = torch.einsum("phwk,phwl,phw,hb->pbkl", basis, basis, weight, inside)
-        toward = torch.einsum("phwk,phw,phw,hb->pbk", basis, left, weight, inside)
-        ridge = torch.eye(3) * (0.02 * w * h / 100)
+        left, inside = fit.left(motion)
+        square, toward = fit.normal(free[:, 0] * inside, left)
         motion = motion + torch.linalg.solve(square + ridge, toward)
         motion = motion.clamp(-0.3, 0.3)
         clear = (square[..., 0, 0] / (w * h)).clamp_min(1e-6).log()
