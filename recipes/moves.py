@@ -1,9 +1,10 @@
 """The net that names a camera's move: trained on renders alone, from seeds, by one command.
 
-    python -m recipes.moves
+    python -m recipes.moves --clips runs/data/clips
 
-Renders of the plain core of the world with every camera, of the seeds in `SETS`; each clip also
-mirrored and backwards. They are kept in `--out`, so that a second run takes a minute.
+Renders of the plain core of the world with every camera, of the seeds in `SETS`, and clips of the
+whole world (`worldreel world render`); each also mirrored and backwards. The first are kept in
+`--out`, so that a second run takes less.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +25,11 @@ from torch.nn import functional
 from worldreel.data import clip as clips
 from worldreel.eval import camera, probes
 from worldreel.eval.camera import Moves
-from worldreel.eval.known import CORE
+from worldreel.eval.known import CORE, SETTINGS
 from worldreel.eval.look import look
 from worldreel.world.act import stage_scene
 from worldreel.world.render import render
-from worldreel.world.scene import CAMERAS, OTHER_SIDE, Take
+from worldreel.world.scene import CAMERAS, OTHER_SIDE, Scene, Take
 
 SIZE = (144, 80)
 SHARD = 30
@@ -76,11 +78,20 @@ def renders(out: Path) -> Iterator[tuple[np.ndarray, str]]:
             yield from zip(np.array(arrays["frames"]), about["moves"], strict=True)
 
 
-def examples(out: Path) -> tuple[Tensor, Tensor]:
-    """Features (N INPUTS) and moves (N, index into CAMERAS)."""
+def rendered(folders: Sequence[Path], most: int) -> Iterator[tuple[np.ndarray, str]]:
+    """The same of folders of clips, so many of each at most; of several shots the first alone."""
+    for folder in folders:
+        made = (clip for path in clips.shards(folder) for clip in clips.read(path))
+        for clip in islice(made, most):
+            move = Scene.from_json(clip.scenes[0]).camera.move
+            yield np.array(clip.frames[: (*clip.starts[1:], len(clip.frames))[0]]), move
+
+
+def examples(made: Iterable[tuple[np.ndarray, str]]) -> tuple[Tensor, Tensor]:
+    """Features (N INPUTS) and moves (N, index into CAMERAS) of clips and their moves."""
     rulers = probes.load()
     given, named = [], []
-    for number, (frames, move) in enumerate(renders(out)):
+    for number, (frames, move) in enumerate(made):
         for features, name in views(camera.features(look(rulers, frames)), move):
             given.append(features)
             named.append(CAMERAS.index(name))
@@ -107,7 +118,8 @@ def train(given: Tensor, named: Tensor, steps: int, seed: int) -> Moves:
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = 3e-3 * (1 - step / steps)
         pick = torch.cat([own[torch.randint(len(own), (16,), generator=rng)] for own in at])
-        x = given[pick].unflatten(1, (-1, 4))
+        x, setting = given[pick].split([4 * camera.GROUPS, len(SETTINGS)], 1)
+        x = x.unflatten(1, (-1, 4))
         # Another pace, bands and things that are not seen, and what flow is wrong by.
         pace = 0.75 + 0.5 * torch.rand((len(x), 1, 1), generator=rng)
         x = torch.cat([x[..., :3] * pace, x[..., 3:]], 2)
@@ -115,7 +127,10 @@ def train(given: Tensor, named: Tensor, steps: int, seed: int) -> Moves:
         wrong = torch.tensor([0.03, 0.03, 0.03, 0.4])
         x = x + wrong * torch.randn(x.shape, generator=rng)
         x = x * (torch.rand((*x.shape[:2], 1), generator=rng) > 0.08)
-        total = functional.cross_entropy(net(x.flatten(1)), named[pick], label_smoothing=0.02)
+        # At times the setting is not told, so that one unlike the world's own does not mislead.
+        setting = setting * (torch.rand((len(x), 1), generator=rng) > 0.2)
+        logits = net(torch.cat([x.flatten(1), setting], 1))
+        total = functional.cross_entropy(logits, named[pick], label_smoothing=0.02)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -127,16 +142,23 @@ def train(given: Tensor, named: Tensor, steps: int, seed: int) -> Moves:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m recipes.moves", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--clips", type=Path, action="append", default=[], help="repeatable")
+    parser.add_argument("--most", type=int, default=2048, help="clips of each folder")
     parser.add_argument("--out", type=Path, default=Path("runs/moves"), help="for renders")
     parser.add_argument("--weights", type=Path, default=camera.PACKAGED)
     parser.add_argument("--steps", type=int, default=3000)
     chosen = parser.parse_args(arguments)
     began = time.monotonic()
-    given, named = examples(chosen.out)
+    for folder in chosen.clips:
+        if not clips.shards(folder):
+            parser.error(f"{folder} holds no clips: make them with `worldreel world render`")
+    made = chain(renders(chosen.out), rendered(chosen.clips, chosen.most))
+    given, named = examples(made)
     net = train(given, named, chosen.steps, seed=0)
     provenance = {
         "recipe": "recipes/moves.py",
         "sets": [list(one) for one in SETS],
+        "looks": len(given),
         "steps": chosen.steps,
         "minutes": round((time.monotonic() - began) / 60, 1),
     }

@@ -15,6 +15,7 @@ command again goes on from there, and --only trains one part, so that they may r
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import sys
@@ -31,7 +32,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from worldreel.data import clip as clips
-from worldreel.eval import lessons, tracks, wear
+from worldreel.eval import lessons, probes, tracks, wear
 from worldreel.eval.eye import OF_A_FRAME, Eye, frames_to_eye
 from worldreel.eval.metrics import RESTS
 from worldreel.eval.probes import MOTIONS, PACKAGED, Motion, Rulers, features, mirrored, save
@@ -51,19 +52,27 @@ def loss(eye: nn.Module, b: lessons.Batch) -> tuple[Tensor, dict[str, float]]:
     away = (seen.middle.float() - b.middle()).abs().sum(1)
     # A cell of a kind's map is two of the others: of a thing where any of these is.
     kind = functional.max_pool2d(b.kind[:, None].float(), 2)[:, 0].long()
+    say = b.say()
+    say_kind = functional.max_pool2d(say[:, None], 2)[:, 0]
     parts = {
         "thing": functional.binary_cross_entropy_with_logits(
-            seen.thing.float(), there, pos_weight=torch.tensor(1.5)
+            seen.thing.float(), there, weight=say, pos_weight=torch.tensor(1.5)
         ),
-        "color": functional.cross_entropy(seen.color.float(), b.color, ignore_index=-1),
-        "middle": (away * there).sum() / there.sum().clamp_min(1),
-        "kind": functional.cross_entropy(seen.kind.float(), kind, ignore_index=-1),
+        "color": _named(seen.color, b.color, say),
+        "middle": (away * there * say).sum() / (there * say).sum().clamp_min(1),
+        "kind": _named(seen.kind, kind, say_kind),
     }
     for place, name in enumerate(OF_A_FRAME):
         logits = getattr(seen, name).float()
         parts[name] = functional.cross_entropy(logits, b.frame[:, place])
     total = sum((WEIGHTS.get(name, 0.2) * value for name, value in parts.items()), torch.zeros(()))
     return total, {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _named(logits: Tensor, names: Tensor, say: Tensor) -> Tensor:  # N names h w, N h w twice
+    """Cross-entropy where there are names (not -1), each cell with its say."""
+    each = functional.cross_entropy(logits.float(), names, ignore_index=-1, reduction="none")
+    return (each * say).sum() / (say * (names >= 0)).sum().clamp_min(1)
 
 
 WEIGHTS = {"thing": 1.0, "color": 0.5, "middle": 0.8, "kind": 0.4}
@@ -157,6 +166,7 @@ class Moves:
 
     moments: Tensor  # N MOMENTS 5
     flow: Tensor  #    N bands .
+    about: Tensor  #   N kinds+settings
     motion: Tensor  #  N, index into MOTIONS
 
 
@@ -166,7 +176,7 @@ def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     eye = eye.requires_grad_(False).eval()
-    moments, flow, motion = [], [], []
+    moments, flow, about, motion = [], [], [], []
     began = time.monotonic()
     done = 0
     for clip in islice(_moving(folders), most):
@@ -186,12 +196,18 @@ def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
                 undone = {**OTHER_WAY, "rests": "rests"}.get(what, "moves")
                 moments += [here, here.flip(0), still]
                 flow += [back, tracks.turned(back), tracks.stilled(back)]
+                about += [probes.about(track, sight)] * 3
                 motion += [MOTIONS.index(m) for m in (what, undone, "rests")]
         done += 1
         if done % 50 == 0:
             passed = time.monotonic() - began
             print(f"tracks {done}/{most}  {passed:.0f} s", file=sys.stderr, flush=True)
-    return Moves(moments=torch.stack(moments), flow=torch.stack(flow), motion=torch.tensor(motion))
+    return Moves(
+        moments=torch.stack(moments),
+        flow=torch.stack(flow),
+        about=torch.stack(about),
+        motion=torch.tensor(motion),
+    )
 
 
 def _moving(folders: Sequence[Path]) -> Iterator[clips.Clip]:
@@ -220,8 +236,8 @@ def train_motion(seen: Moves, steps: int, seed: int) -> Motion:
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     net = Motion()
-    inputs = features(seen.moments, seen.flow)
-    other = features(*mirrored(seen.moments, seen.flow))
+    inputs = features(seen.moments, seen.flow, seen.about)
+    other = features(*mirrored(seen.moments, seen.flow), seen.about)
     swap = torch.tensor([MOTIONS.index(SIDES.get(m, m)) for m in MOTIONS])
     inputs = torch.cat([inputs, other])
     motion = torch.cat([seen.motion, swap[seen.motion]])
@@ -245,6 +261,10 @@ def train_motion(seen: Moves, steps: int, seed: int) -> Motion:
 
 SIDES = {"left": "right", "right": "left"}
 OTHER_WAY = {**SIDES, "toward": "away", "away": "toward"}
+
+
+def _count(folder: Path) -> int:
+    return sum(len(clips.get(path)[1]["clips"]) for path in clips.shards(folder))
 
 
 NETS: dict[str, type[nn.Module]] = {"eye": Eye, "shape": Shape, "motion": Motion}
@@ -279,20 +299,22 @@ def main(arguments: list[str] | None = None) -> None:
         if not clips.shards(folder):
             parser.error(f"{folder} holds no clips: make them with `worldreel world render`")
     began = time.monotonic()
-    given = [lessons.from_folder(folder, chosen.most) for folder in chosen.clips]
-    own = list(lessons.own_renders(chosen.out))
-    sources = [*given, *own]
-    weights = [float(len(one.frames)) for one in given]
-    weights += [OWN_WEIGHT * len(one.frames) for one in own]
+
+    @functools.cache
+    def shown() -> tuple[list[lessons.Shown], list[float]]:
+        """What eye and shape are shown, and how often: the given clips and its own renders."""
+        given = [lessons.from_folder(folder, chosen.most) for folder in chosen.clips]
+        own = list(lessons.own_renders(chosen.out))
+        weights = [float(len(one.frames)) for one in given]
+        return given + own, weights + [OWN_WEIGHT * len(one.frames) for one in own]
 
     def begun(name: str) -> Path | None:
         return chosen.start / f"{name}.pt" if chosen.start else None
 
+    kept = chosen.out / "eye-run.pt"
     parts = {
-        "eye": lambda: train_eye(
-            sources, weights, chosen.steps, 0, chosen.out / "eye-run.pt", begun("eye")
-        ),
-        "shape": lambda: train_shape(sources, chosen.views, 0, begun("shape")),
+        "eye": lambda: train_eye(*shown(), chosen.steps, 0, kept, begun("eye")),
+        "shape": lambda: train_shape(shown()[0], chosen.views, 0, begun("shape")),
         "motion": lambda: train_motion(
             moves(
                 chosen.clips,
@@ -311,7 +333,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     provenance = {
         "recipe": "recipes/rulers.py",
-        "clips": sum(len(one.frames) for one in given),
+        "clips": sum(min(chosen.most, _count(folder)) for folder in chosen.clips),
         "own renders": sum(count for *_, count in lessons.OWN),
         "first seed of its own": lessons.FIRST_SEED,
         "steps": [chosen.steps, chosen.views],

@@ -7,9 +7,10 @@ import pytest
 
 from worldreel.cli import main
 from worldreel.errors import MediaError, RequestError
-from worldreel.eval import calibration, card, compare, judging, metrics, vbench, videos
+from worldreel.eval import calibration, card, compare, exhibit, judging, metrics, vbench, videos
 from worldreel.eval.probes import Reading, Seen
 from worldreel.media import Video
+from worldreel.provenance import RENDERED, SIDECAR, read_mark
 from worldreel.world.parse import parse
 
 PROMPTS = ("A red ball rolls to the left across a meadow.", "A blue cube in the desert at night.")
@@ -49,6 +50,19 @@ def test_some_lines_alone(tiny, tmp_path):
     assert list(answer["lines"]) == ["setting"]
     with pytest.raises(RequestError, match="'nose'"):
         card.card(model=tiny(), lines=["nose"], **how)
+
+
+def test_real_renders_are_a_folder_like_any_other(tmp_path, capsys):
+    where, out = tmp_path / "real", tmp_path / "card"
+    assert main(["eval", "export", "renders", "--out", str(where), "--count", "2", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["videos"] == 2
+    (where / f"000000{SIDECAR}").write_bytes(b"latents of a clip are no video")
+    answer = card.card(videos_of=where, prompts=where / exhibit.PROMPTS, out=out)
+    kept = json.loads((out / "card.json").read_text("utf-8"))
+    assert [one["split"] for one in kept["clips"]] == ["held_out", None]
+    assert answer["lines"]["setting"]["right"] == 2, "an encoded render is still read"
+    found = read_mark(where / "000000.mp4")
+    assert found and found["digital_source_type"] == RENDERED
 
 
 def test_the_card_of_a_folder(folder, tmp_path):

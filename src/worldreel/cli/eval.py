@@ -22,6 +22,8 @@ app = typer.Typer(
 World = Annotated[
     str, typer.Option(help="Words that scenes keep to: small, plain (clear weather), whole.")
 ]
+Count = Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")]
+FirstSeed = Annotated[int, typer.Option(help="Seeds count up from it; from 0.")]
 Out = Annotated[
     str | None, typer.Option(help="The folder of the card.", show_default="cards/MODEL")
 ]
@@ -37,9 +39,9 @@ def judge() -> None:
 @app.command()
 def words(
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
-    count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
+    count: Count = 300,
     out: Out = None,
-    first_seed: Annotated[int, typer.Option(help="Seeds count up from it; from 0.")] = 0,
+    first_seed: FirstSeed = 0,
     world: World = "plain",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -78,9 +80,9 @@ def card(
         str | None,
         typer.Option(help="Keys of the lines to judge, with commas between.", show_default="all"),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many scenes, half held out; from 1.")] = 300,
+    count: Count = 300,
     out: Out = None,
-    first_seed: Annotated[int, typer.Option(help="Seeds count up from it; from 0.")] = 0,
+    first_seed: FirstSeed = 0,
     world: World = "plain",
     chinese: Annotated[int, typer.Option(help="Scenes that are made in Chinese, too.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -151,6 +153,24 @@ def vbench(
             seconds=seconds,
             first_seed=first_seed,
             progress=told,
+        )
+    _tell(answer, as_json)
+
+
+@export.command()
+def renders(
+    out: Annotated[str, typer.Option(help="A folder for SEED.mp4 and prompts.json.")],
+    count: Count = 300,
+    first_seed: FirstSeed = 0,
+    world: World = "plain",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """The real renders of a card's scenes, with their prompts: what a perfect model would make."""
+    _check(count, first_seed)
+    with progress(quiet=quiet) as told:
+        answer = import_module("worldreel.eval.exhibit").export(
+            out, count=count, first_seed=first_seed, world=world, progress=told
         )
     _tell(answer, as_json)
 

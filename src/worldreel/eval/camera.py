@@ -1,8 +1,9 @@
 """Which move a camera makes: named by a small net from the background's flow and the things.
 
-What it looks at is plain: how far each band of the background goes over the clip, how much texture
-that was read from, and how far the largest things go in the picture, which a camera that follows
-keeps where they are. It is trained on renders (`recipes/moves.py`).
+What it looks at is plain: how far each band of the background goes in each third of the clip, how
+much texture that was read from, how far the largest things go in the picture, which a camera that
+follows keeps where they are, and the setting, whose sea or weed may move by itself. Renders alone
+taught it (`recipes/moves.py`).
 """
 
 from __future__ import annotations
@@ -16,23 +17,27 @@ from torch import Tensor, nn
 
 from worldreel import checkpoint
 from worldreel.errors import CheckpointError
+from worldreel.eval.eye import setting_shares
 from worldreel.eval.flow import EDGES
+from worldreel.eval.known import SETTINGS
 from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
+from worldreel.eval.tracks import SPANS
 from worldreel.world.scene import CAMERAS, OTHER_SIDE
 
 PACKAGED = Path(__file__).parents[1] / "weights" / "moves"
 KIND = "moves"
 BANDS = len(EDGES) - 1
 THINGS = 2  # the largest, that it looks at
-INPUTS = BANDS * 4 + THINGS * 4
+GROUPS = (SPANS + 1) * BANDS + THINGS  # of four: right, down, apart or nearer, and how plain
+INPUTS = 4 * GROUPS + len(SETTINGS)
 DARK = 1e-3  # the texture of a background that shows nothing
 
 
 class Moves(nn.Module):
     """Names a camera's move from its features."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 96) -> None:
         super().__init__()
         self.net = nn.Sequential(
             nn.Linear(INPUTS, width),
@@ -67,14 +72,15 @@ def camera(look: Look) -> Answer:
 
 
 def features(look: Look) -> Tensor:
-    """What the net looks at: INPUTS numbers of about 1."""
+    """What the net looks at: INPUTS numbers of about 1, GROUPS of four and the setting."""
     flow = look.flow
-    motion = flow.motion.sum(0)  # B 3
     clear = (flow.clear.mean(0).clamp_min(1e-3).log() / 4)[:, None]
-    seen = torch.cat([2 * motion, clear], 1).flatten()
+    spans = [2 * part.sum(0) for part in flow.motion.tensor_split(SPANS)]  #  B 3 each
+    whole = torch.stack(spans).sum(0)
+    seen = torch.cat([torch.cat([motion, clear], 1) for motion in (whole, *spans)])
     things = [_way(body) for body in look.bodies[:THINGS]]
     things += [torch.zeros(4)] * (THINGS - len(things))
-    return torch.cat([seen, *things])
+    return torch.cat([seen.flatten(), *things, setting_shares(look.sight)])
 
 
 def _way(body: Body) -> Tensor:
@@ -86,18 +92,18 @@ def _way(body: Body) -> Tensor:
     return torch.tensor([2 * way[0], 2 * way[1], nearer, share], dtype=torch.float32)
 
 
-_FLIP = torch.tensor([-1.0, 1, 1, 1] * (BANDS + THINGS))
-_BACK = torch.tensor([-1.0, -1, -1, 1] * (BANDS + THINGS))
-
-
 def mirrored(features: Tensor) -> Tensor:  # ... INPUTS
     """Those of the mirrored clip."""
-    return features * _FLIP
+    groups, setting = features[..., : 4 * GROUPS], features[..., 4 * GROUPS :]
+    return torch.cat([groups * torch.tensor([-1.0, 1, 1, 1] * GROUPS), setting], -1)
 
 
 def reversed_(features: Tensor) -> Tensor:  # ... INPUTS
     """Those of the clip from its end to its beginning."""
-    return features * _BACK
+    groups = features[..., : 4 * GROUPS].unflatten(-1, (GROUPS, 4))
+    whole, *spans, things = groups.split([BANDS] * (SPANS + 1) + [THINGS], -2)
+    turned = torch.cat([whole, *reversed(spans), things], -2) * torch.tensor([-1.0, -1, -1, 1])
+    return torch.cat([turned.flatten(-2), features[..., 4 * GROUPS :]], -1)
 
 
 def save(folder: Path, net: Moves, *, provenance: dict) -> Path:

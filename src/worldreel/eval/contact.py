@@ -20,7 +20,7 @@ from worldreel.eval.pieces import Body
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
-TOUCH = 0.075  # of half the width: what is nearer touches
+TOUCH = 0.09  # of half the width: what is nearer touches
 MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
 APART = 0.12  # of the same: what comes from further away than this comes to touch
 WINDOW = 3  # frames before and after a push
@@ -118,7 +118,7 @@ def _begins(body: Body, look: Look) -> tuple[int, float] | None:
     if fallen(body, look) is not None:
         return None
     pace = np.diff(body.place, axis=0)  # P 2
-    over = pace - _ground(body, look)
+    over = over_ground(body, look)
     best = None
     for frame in range(1, len(pace)):
         before = pace[max(0, frame - WINDOW) : frame]
@@ -136,6 +136,11 @@ def _begins(body: Body, look: Look) -> tuple[int, float] | None:
             each = np.hypot(*(after - usual).T)
             best = frame + int(np.argmax(each >= each.max() / 2)), got
     return best
+
+
+def over_ground(body: Body, look: Look) -> np.ndarray:
+    """How a thing goes over the ground that it stands on, from each frame to the next: P 2."""
+    return np.diff(body.place, axis=0) - _ground(body, look)
 
 
 def _ground(body: Body, look: Look) -> np.ndarray:

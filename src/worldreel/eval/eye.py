@@ -26,6 +26,9 @@ _GROUPS = 8
 
 
 REACH = 10  # cells of a map that a `middle` of 1 is long
+SURE = (
+    0.4  # logit: a cell is of a thing where the eye is surer (chosen on renders of seed 4,600,000)
+)
 OF_A_FRAME = {"setting": SETTINGS, "light": LIGHTS, "weather": WEATHERS, "style": STYLES}
 
 
@@ -42,6 +45,11 @@ class Sight(NamedTuple):
     light: Tensor  #   N 1+lights
     weather: Tensor  # N 1+weathers
     style: Tensor  #   N 1+styles
+
+
+def setting_shares(sight: Sight) -> Tensor:  # settings, shares of a clip's frames
+    """How much a clip looks like each of SETTINGS."""
+    return sight.setting.softmax(1).mean(0)[1:]
 
 
 def _active(width: int) -> nn.Module:

@@ -48,7 +48,7 @@ def read(rulers: Rulers, frames: np.ndarray, lines: Iterable[str], *, fps: float
     """Read a clip, F H W 3 uint8, once for all of these lines."""
     asked = set(lines)
     x, sight = rulers.look(frames)
-    look = Look(frames=frames, x=x, sight=sight, fps=fps)
+    look = Look(frames=frames, x=x, sight=sight, fps=fps, shape=rulers.shape)
     answers = {line.key: line.read(look).value for line in LINES if line.key in asked}
     return Read(
         reading=rulers.tell(x, sight),

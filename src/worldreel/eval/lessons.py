@@ -41,6 +41,7 @@ OWN = (  # width, height, split, how many clips
 TOGETHER = 25  # clips that are drawn in one call
 EVERY = 8  # a frame of so many of its own clips is drawn
 MOST = 4  # things of a scene
+USUAL, LOUDEST = 100, 6  # cells of a thing, and how much more those of a smaller one count at most
 EMPTY = 0.12  # of the frames: shown with nothing in them
 RESTYLED = 0.12  # of the frames in the plain style
 VIEWS = 96  # of a batch
@@ -122,6 +123,13 @@ class Batch:
     @property
     def kind(self) -> Tensor:  # N H/2 W/2, -1 where there is no thing
         return _of(self.kinds, self.owner)
+
+    def say(self) -> Tensor:  # N H/2 W/2
+        """How much each cell counts: those of a small thing more, so that all things count."""
+        area = functional.one_hot(self.owner, 1 + MOST).float().sum((1, 2))  # N numbers
+        more = (USUAL / area.clamp_min(1)).clamp(1, LOUDEST)
+        more[:, 0] = 1
+        return _of(more, self.owner)
 
     def middle(self) -> Tensor:  # N 2 H/2 W/2
         """How far it is to the middle of what each cell is of, in REACH cells."""
@@ -276,10 +284,11 @@ def seen_truly(ids: np.ndarray, scene: Scene) -> Sight:
         18 * functional.one_hot(named + 1, count + 1)[..., 1:].permute(0, 3, 1, 2).float() - 9
         for named, count in names
     )
-    nothing = torch.zeros(frames, 1)
-    return Sight(
-        18 * (owner > 0).float() - 9, color, true.middle(), kind, *[nothing] * len(OF_A_FRAME)
-    )
+    wholes = []
+    for name, values in OF_A_FRAME.items():
+        own = torch.tensor([1 + values.index(getattr(scene, name))] * frames)
+        wholes.append(18 * functional.one_hot(own, 1 + len(values)).float() - 9)
+    return Sight(18 * (owner > 0).float() - 9, color, true.middle(), kind, *wholes)
 
 
 def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -23,6 +23,7 @@ from worldreel.eval.permanence import permanence
 from worldreel.eval.rigid import rigidity
 from worldreel.eval.seams import seams
 from worldreel.eval.shots import actor, shots, told
+from worldreel.world.scene import ACTORS
 
 RIGID = frozenset(("ball", "cube", "cylinder", "cone"))
 
@@ -46,7 +47,9 @@ def _moves(said: Said) -> str | None:
 
 
 def _falls(said: Said) -> str | None:
-    return "holds" if any(fact.value in ("falls", "flies") for fact in said.all("action")) else None
+    """Wanted where a thing falls or is thrown; what has wings flies as it likes."""
+    free = (f for f in said.all("action") if f.value in ("falls", "flies"))
+    return "holds" if any(said.value("kind", *f.args) not in ACTORS for f in free) else None
 
 
 def _hits(said: Said) -> str | None:

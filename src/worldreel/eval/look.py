@@ -19,6 +19,7 @@ from worldreel.eval.eye import Sight
 from worldreel.eval.flow import Flow, background
 from worldreel.eval.pieces import Body, bodies
 from worldreel.eval.probes import Rulers
+from worldreel.eval.shape import Shape
 from worldreel.world.facts import Fact, facts
 from worldreel.world.scene import FPS, Take
 
@@ -31,6 +32,7 @@ class Look:
     x: Tensor  #          F 3 H W at the eye's width, -1..1
     sight: Sight
     fps: float = FPS
+    shape: Shape | None = None  # that names kinds; without it they are not looked at
 
     @functools.cached_property
     def flow(self) -> Flow:
@@ -46,7 +48,7 @@ class Look:
 def look(rulers: Rulers, frames: np.ndarray, *, fps: float = FPS) -> Look:
     """A clip's frames (F H W 3 uint8) as the lines look at them."""
     x, sight = rulers.look(frames)
-    return Look(frames=frames, x=x, sight=sight, fps=fps)
+    return Look(frames=frames, x=x, sight=sight, fps=fps, shape=rulers.shape)
 
 
 @dataclass(frozen=True, kw_only=True)

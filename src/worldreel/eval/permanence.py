@@ -55,6 +55,8 @@ def _explained(body: Body, look: Look, frame: int, step: int) -> bool:
         beyond = frame + step
         if other is body or not (other.seen[frame] or other.seen[beyond]):
             continue
+        if beyond == (other.first if step > 0 else other.last):
+            continue  # what takes its place does not hide it
         if _gap(body.box[frame], other.box[frame if other.seen[frame] else beyond]) >= NEAR:
             continue
         if fades or not other.seen[frame] or not other.seen[beyond]:

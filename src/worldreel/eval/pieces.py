@@ -10,12 +10,13 @@ Shapes: F frames, h w cells of the eye's maps (half its pixels).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from worldreel.eval.eye import WIDTH, Sight
+from worldreel.eval.eye import SURE, WIDTH, Sight
 from worldreel.eval.known import COLORS
 
 LEAST = 7.0  # cells: what is smaller is no thing
@@ -60,6 +61,7 @@ class Body:
     area: np.ndarray  # F
     seen: np.ndarray  # F bool
     cut: np.ndarray  # F bool, whether it touches the picture's edge
+    masks: Mapping[int, np.ndarray]  # h w bool, by the frames in which it is seen
 
     @property
     def first(self) -> int:
@@ -153,12 +155,13 @@ def _body(track: _Track, frames: int) -> Body:
         area=filled({f: np.array(p.area) for f, p in own.items()}, 1)[:, 0],
         seen=seen,
         cut=cut,
+        masks={frame: piece.mask for frame, piece in own.items()},
     )
 
 
 def pieces(sight: Sight) -> list[list[Piece]]:
     """The pieces of each frame."""
-    sure = torch.sigmoid(sight.thing).numpy()
+    sure = torch.sigmoid(sight.thing - SURE).numpy()
     best = sight.color.argmax(1).numpy()
     return [_in_frame(s, b) for s, b in zip(sure, best, strict=True)]
 

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from worldreel import checkpoint
 from worldreel.errors import CheckpointError
 from worldreel.eval import tracks
-from worldreel.eval.eye import OF_A_FRAME, Eye, Sight, frames_to_eye
+from worldreel.eval.eye import OF_A_FRAME, Eye, Sight, frames_to_eye, setting_shares
 from worldreel.eval.flow import EDGES
-from worldreel.eval.known import COLORS, KINDS
+from worldreel.eval.known import COLORS, KINDS, SETTINGS
 from worldreel.eval.shape import Shape, close
 from worldreel.eval.tracks import MOMENTS, SPANS, Track
 from worldreel.world.facts import COLOURLESS
@@ -75,11 +75,12 @@ class Reading:
 
 
 class Motion(nn.Module):
-    """Names the motion of a thing in the world from its track and the background's flow."""
+    """Names the motion of a thing in the world from its track, the background's flow, and what and
+    where the thing is: a ship rocks, and the sea moves under a camera that stands."""
 
-    def __init__(self, width: int = 128) -> None:
+    def __init__(self, width: int = 160) -> None:
         super().__init__()
-        inputs = MOMENTS * 10 + (len(EDGES) - 1) * (3 * SPANS + 1)
+        inputs = MOMENTS * 10 + (len(EDGES) - 1) * (3 * SPANS + 1) + len(KINDS) + len(SETTINGS)
         self.net = nn.Sequential(
             nn.Linear(inputs, width),
             nn.SiLU(),
@@ -96,10 +97,16 @@ class Motion(nn.Module):
         return self.net((features - self.mean) / self.spread)
 
 
-def features(moments: Tensor, flow: Tensor) -> Tensor:  # N MOMENTS 5, N bands . -> N inputs
-    """What `Motion` looks at: where a thing is, how it moves from where it was, the background."""
+def features(moments: Tensor, flow: Tensor, about: Tensor) -> Tensor:
+    """What `Motion` looks at, N inputs: where a thing is and how it moves from where it was (N
+    MOMENTS 5), the background (N bands .), and what it is and where (N kinds+settings)."""
     since = moments - moments[:, :1]
-    return torch.cat([moments.flatten(1), since.flatten(1), flow.flatten(1)], 1)
+    return torch.cat([moments.flatten(1), since.flatten(1), flow.flatten(1), about], 1)
+
+
+def about(track: Track, sight: Sight) -> Tensor:  # kinds+settings, shares
+    """What the eye takes a thing for, and the setting."""
+    return torch.cat([track.kinds.softmax(0), setting_shares(sight)])
 
 
 def mirrored(moments: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
@@ -138,20 +145,20 @@ class Rulers:
             return Reading(things=(), **dict.fromkeys(whole))
         found = tracks.tracks(sight, colored=whole["style"] not in COLOURLESS)
         flow = tracks.background(x, sight)
-        return Reading(things=tuple(self._seen(x, track, flow) for track in found), **whole)
+        return Reading(things=tuple(self._seen(x, sight, t, flow) for t in found), **whole)
 
     def read_all(self, clips: Iterable[np.ndarray]) -> Iterator[Reading]:
         """The readings of many clips, one by one."""
         return (self.read(frames) for frames in clips)
 
-    def _seen(self, x: Tensor, track: Track, flow: Tensor) -> Seen:
+    def _seen(self, x: Tensor, sight: Sight, track: Track, flow: Tensor) -> Seen:
         when = track.there.nonzero()[:, 0]
         when = when[torch.linspace(0, len(when) - 1, min(VIEWS, len(when))).round().long()]
         kinds = self.shape(close(x[when], track.piece[when])).log_softmax(1).mean(0) + track.kinds
         # The mirrored twin must be read as the twin: both are asked, and the answers joined.
-        given = tracks.moments(track)[None], flow[None]
-        here = self.motion(features(*given)).softmax(1)[0]
-        there = self.motion(features(*mirrored(*given))).softmax(1)[0]
+        given, what = (tracks.moments(track)[None], flow[None]), about(track, sight)[None]
+        here = self.motion(features(*given, what)).softmax(1)[0]
+        there = self.motion(features(*mirrored(*given), what)).softmax(1)[0]
         swapped = [MOTIONS.index({"left": "right", "right": "left"}.get(m, m)) for m in MOTIONS]
         return Seen(
             color=track.color,

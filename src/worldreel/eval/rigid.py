@@ -1,7 +1,7 @@
-"""Whether a rigid thing keeps its shape and size, allowing for perspective.
+"""Whether a rigid thing keeps its kind, shape and size, allowing for perspective.
 
 What comes nearer grows in both directions alike and bit by bit; what is stretched grows in one, and
-what becomes another thing changes from one frame to the next.
+what becomes another thing changes from one frame to the next, and is of another kind from then on.
 """
 
 from __future__ import annotations
@@ -10,23 +10,30 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from worldreel.eval.contact import over_ground
 from worldreel.eval.falls import fallen
 from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
+from worldreel.eval.shape import close
 
 LEAST = 14.0  # cells: what is smaller is no witness
 FRAMES = 4  # in which a thing is wholly seen, at least
+ABOUT, GLITCH = 3, 0.3  # frames, and by how much (a logarithm) a thing's area differs from theirs
 CLEAR = -0.05  # of half the width: what overlaps another by less is as good as wholly seen
-STRETCH = 0.32  # of the logarithm of length over width: how far it may change
-TREND = 0.36  # of the logarithm of width over height: how far it may change bit by bit
-EVEN = 0.8  # of its change, that a straight line explains: that is bit by bit
+STRETCH = 0.3  # of the logarithm of length over width: how far it may change
+RISE = 0.165  # of the logarithm of height: how far it may grow bit by bit beyond the width
+EVEN = 0.7  # of its change, that a straight line explains: that is bit by bit
 STEADY = 8  # frames that such a line needs
+QUIET = 0.02  # of half the width per frame: what fell and goes slower over the ground has landed
+SIDES = 4  # frames of a kind before and after it changed, at least
+SURE = 0.5  # how much likelier its kind is than the other's, on each side, as a logarithm
+DOUBT = -4.0  # the logarithm of a share: no frame counts for more
 SIDE = 12  # cells of a close view
 ROOM = 1.7  # of the standard deviation of its cells: half of a close view
 TUMBLES = 1.5  # times as much as that of other things, a falling thing's view may change
 BESIDE = 2  # frames before and after, whose changes are its usual ones
 MORE = 1.3  # how many times the change just before and after is none of its own
-CHANGE = 0.07  # of the scale -1..1, that a close view may change beyond that
+CHANGE = 0.1  # of the scale -1..1, that a close view may change beyond that
 
 
 def rigidity(look: Look) -> Answer:
@@ -36,16 +43,16 @@ def rigidity(look: Look) -> Answer:
         whole = _whole(body, look) if np.nanmean(body.area) >= LEAST else np.zeros(0, int)
         if len(whole) >= FRAMES:
             change = _change(body, look, whole)
+            rise, other = _rise(body, look, whole), _another(body, look, whole)
             # What tumbles shows another side of itself by turns, and at each blow at once.
-            if fallen(body, look) is None:
-                found.append((_stretch(body, whole), _trend(body, whole), change))
-            else:
-                found.append((_stretch(body, whole), 0.0, change / TUMBLES))
+            if fallen(body, look) is not None:
+                change /= TUMBLES
+            found.append((_stretch(body, whole), rise, change, other))
     if not found:
         return Answer(value=None)
-    stretch, trend, change = (max(one) for one in zip(*found, strict=True))
-    good = stretch <= STRETCH and trend <= TREND and change <= CHANGE
-    figures = {"stretch": stretch, "trend": trend, "change": change}
+    stretch, rise, change, other = (max(one) for one in zip(*found, strict=True))
+    good = stretch <= STRETCH and rise <= RISE and change <= CHANGE and other <= SURE
+    figures = {"stretch": stretch, "rise": rise, "change": change, "another": other}
     return Answer(value="holds" if good else "broken", figures=figures)
 
 
@@ -55,20 +62,58 @@ def _stretch(body: Body, whole: np.ndarray) -> float:
     return float(high - low)
 
 
-def _trend(body: Body, whole: np.ndarray) -> float:
-    """How much wider or higher it becomes bit by bit; 0 where it does so by turns."""
-    aspect = np.log(body.spread[whole, 0] / body.spread[whole, 1])
-    if np.ptp(aspect) == 0 or len(whole) < STEADY:
+def _rise(body: Body, look: Look, whole: np.ndarray) -> float:
+    """How much higher a thing becomes bit by bit, beyond what it becomes wider."""
+    fall = fallen(body, look)
+    if fall is not None:  # it tumbles until it has landed
+        rests = np.hypot(*over_ground(body, look).T) < QUIET
+        whole = np.array([f for f in whole if f > fall.end and rests[f - 1]], dtype=int)
+    if len(whole) < STEADY:
         return 0.0
-    line = np.polyval(np.polyfit(whole, aspect, 1), whole)
-    share = 1 - ((aspect - line) ** 2).sum() / ((aspect - aspect.mean()) ** 2).sum()
-    return float(np.ptp(line)) if share > EVEN else 0.0
+    across, down = np.log(body.spread[whole]).T
+    wider, higher = (np.polyfit(whole, size, 1) for size in (across, down))
+    off = down - np.polyval(higher, whole)
+    if (off**2).sum() > (1 - EVEN) * ((down - down.mean()) ** 2).sum():
+        return 0.0
+    return max(0.0, float(np.ptp(whole) * min(higher[0], higher[0] - wider[0])))
+
+
+def _another(body: Body, look: Look, whole: np.ndarray) -> float:
+    """How sure it is, as a mean logarithm, that a thing is of one kind before a frame and of
+    another after it; 0 where it stays of one kind."""
+    if look.shape is None or len(whole) < 2 * SIDES:
+        return 0.0
+    masks = torch.from_numpy(np.stack([body.masks[int(frame)] for frame in whole]))
+    with torch.inference_mode():
+        named = look.shape(close(look.x[whole], masks)).log_softmax(1)
+        # The eye names kinds, too, from further away.
+        seen = functional.interpolate(look.sight.kind[whole], masks.shape[1:], mode="bilinear")
+        seen = (seen.log_softmax(1) * masks[:, None]).sum((2, 3)) / masks.sum((1, 2))[:, None]
+    named = (named.clamp_min(DOUBT) + seen.clamp_min(DOUBT)) / 2
+    total = named.double().cumsum(0)
+    most = 0.0
+    for cut in range(SIDES, len(whole) - SIDES + 1):
+        before = total[cut - 1] / cut
+        after = (total[-1] - total[cut - 1]) / (len(whole) - cut)
+        one, other = int(before.argmax()), int(after.argmax())
+        most = max(most, float(min(before[one] - before[other], after[other] - after[one])))
+    return most
 
 
 def _whole(body: Body, look: Look) -> np.ndarray:
-    """The frames in which nothing hides a thing or cuts it."""
-    frames = np.flatnonzero(body.seen & ~body.cut)
+    """The frames in which nothing hides a thing or cuts it, and it is seen as one."""
+    frames = np.flatnonzero(body.seen & ~body.cut & ~_glitches(body.area))
     return np.array([f for f in frames if not _beside(body, look, int(f))], dtype=int)
+
+
+def _glitches(area: np.ndarray) -> np.ndarray:  # F, twice
+    """Where a thing is much larger or smaller than in the frames about: a part of it was lost, or
+    another was taken for it, for a frame or two."""
+    about = np.lib.stride_tricks.sliding_window_view(
+        np.pad(area, ABOUT, mode="edge"), 2 * ABOUT + 1
+    )
+    usual = np.array([np.nanmedian(near) if np.isfinite(near).any() else np.nan for near in about])
+    return np.abs(np.log(area / usual)) > GLITCH
 
 
 def _beside(body: Body, look: Look, frame: int) -> bool:

@@ -13,6 +13,8 @@ from worldreel.eval.pieces import Body
 
 LEAST = 14.0  # cells: what is smaller is no witness
 JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
+SPIKE = 0.17  # of the same, times how much faster it goes than before and after: so too
+SLOW = 0.006  # of half the width per frame: a pace that counts as none
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
 SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged
 ALIKE = 0.7  # of the same: what differs less may be one thing, half hidden
@@ -24,29 +26,36 @@ def seams(look: Look) -> Answer:
     """ "smooth", "jump", or None where a clip is too short to tell."""
     if len(look.frames) < 4:
         return Answer(value=None)
-    jumps = [_leap(body) for body in look.bodies if np.nanmean(body.area) >= LEAST]
+    leaps = [_leap(body) for body in look.bodies if np.nanmean(body.area) >= LEAST]
+    jump, spike = np.max([(0.0, 0.0), *leaps], axis=0).tolist()
     motion = look.flow.motion[:, :-1, :2].median(1).values.numpy()  # P 2
     sway = _beyond(motion)
     change = look.flow.change.numpy()
     burst = change / np.maximum(np.median(change), MUCH / BURST)
     figures = {
-        "jump": max(jumps, default=0.0),
+        "jump": jump,
+        "spike": spike,
         "sway": float(sway.max(initial=0.0)),
         "burst": float(burst.max(initial=0.0)),
         "broken": float(_handed_on(look)),
     }
-    good = figures["jump"] <= JUMP and figures["sway"] <= SWAY and figures["burst"] <= BURST
+    good = jump <= JUMP and spike <= SPIKE
+    good = good and figures["sway"] <= SWAY and figures["burst"] <= BURST
     return Answer(value="smooth" if good and not figures["broken"] else "jump", figures=figures)
 
 
-def _leap(body: Body) -> float:
-    """How far a thing goes at most beyond what its pace before and after allows."""
+def _leap(body: Body) -> tuple[float, float]:
+    """How far a thing goes at most beyond what its pace before and after allows, and that times
+    how much faster than then it goes."""
     pace = np.diff(body.place, axis=0)
     size = np.log(body.area)
     steady = np.abs(np.diff(size)) < SAME
     steady &= ~body.cut[:-1] & ~body.cut[1:] & np.isfinite(pace).all(1)
-    beyond = _beyond(pace)
-    return float(beyond[steady].max(initial=0.0))
+    beyond, speed = _beyond(pace), np.nan_to_num(np.hypot(*pace.T))
+    usual = np.full(len(pace), np.inf)
+    usual[1:-1] = np.maximum(np.maximum(speed[:-2], speed[2:]), SLOW)
+    spike = beyond * speed / usual
+    return float(beyond[steady].max(initial=0.0)), float(spike[steady].max(initial=0.0))
 
 
 def _beyond(pace: np.ndarray) -> np.ndarray:

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from worldreel.eval.eye import REACH, WIDTH, Sight
+from worldreel.eval.eye import REACH, SURE, WIDTH, Sight
 from worldreel.eval.flow import EDGES, Fit
 from worldreel.eval.known import COLORS, KINDS
 
 LEAST = 9  # cells: what is smaller is no thing
-OFTEN = 0.2  # of the frames: what is seen in fewer is no thing
-SPECK = 0.3  # of a piece of any colour: what is less of it is no colour of its own
+OFTEN = 0.3  # of the frames: what is seen in fewer is no thing
+SPECK = 0.5  # of a piece of any colour: what is less of it is no colour of its own
+SLIM, FILLS = 5, 0.6  # cells across, and of its box: unless it is as broad and fills as much
 PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
 _NEAR = 7  # cells: middles that are nearer are one
 _ONE = 0.35  # of the sides of two things as squares, added: middles that are nearer are one
@@ -44,7 +45,7 @@ class Track:
 
 def tracks(sight: Sight, *, colored: bool = True) -> list[Track]:
     """The things of a clip, the largest first: told apart by colour, or else by kind."""
-    thing = sight.thing > 0  #  F h w
+    thing = sight.thing > SURE  #  F h w
     if not thing.any():
         return []
     size = thing.shape[1:]
@@ -143,9 +144,21 @@ def _settled(piece: Tensor, names: Tensor, count: int) -> Tensor:  # F h w, twic
     found = torch.zeros(len(label), int(label.max()) + 1, count)
     found.scatter_add_(1, label[..., None].expand(-1, -1, count), votes.float())
     share = found / found.sum(2, keepdim=True).clamp_min(1)  # of each piece, its names
+    speck = share < SPECK
+    # What stands before or behind another may be one piece with it, and be seen by its colour.
+    for f, own, name in (speck & (found >= SLIM**2)).nonzero().tolist():
+        speck[f, own, name] = not (own and _whole((piece[f] == own) & (names[f] == name)))
     here = share.gather(1, label[..., None].expand(-1, -1, count))
-    own = here.gather(2, names.flatten(1)[..., None])[..., 0]
-    return torch.where(own < SPECK, here.argmax(2), names.flatten(1)).view_as(names)
+    small = speck.gather(1, label[..., None].expand(-1, -1, count))
+    small = small.gather(2, names.flatten(1)[..., None])[..., 0]
+    return torch.where(small, here.argmax(2), names.flatten(1)).view_as(names)
+
+
+def _whole(part: Tensor) -> bool:  # h w
+    """Whether a part of a piece may be a thing: broad each way, and a patch rather than an edge."""
+    rows, columns = (part.any(side).nonzero()[:, 0] for side in (1, 0))
+    high, wide = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    return min(high, wide) >= SLIM and int(part.sum()) >= FILLS * high * wide
 
 
 def _counted(mask: Tensor, piece: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -16,11 +16,12 @@ from typing import Any
 
 from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video
+from worldreel.provenance import SIDECAR
 from worldreel.world.facts import Fact
 from worldreel.world.parse import parse_words
 from worldreel.world.split import held_out, held_out_setting
 
-_BESIDE = (".json", ".txt", ".md", ".csv", ".html", ".yaml", ".yml", ".latents")  # no videos
+_BESIDE = (".json", ".txt", ".md", ".csv", ".html", ".yaml", ".yml", SIDECAR)  # no videos
 
 
 @dataclass(frozen=True, kw_only=True)
