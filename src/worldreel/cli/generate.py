@@ -24,9 +24,9 @@ from worldreel.request import (
     Request,
     RequestWarning,
     check,
-    parse_size,
     plan,
 )
+from worldreel.values import parse_size
 
 app = typer.Typer(add_completion=False)
 
