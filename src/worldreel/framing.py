@@ -167,10 +167,15 @@ def _mask(request: Request) -> Any:
         return None
     frames, high, wide = request.mask.shape
     width, height = request.under.size
-    if (wide, high) != (width, height) or frames not in (1, request.under.num_frames):
+    name, length = request.under.name, request.under.num_frames
+    if (wide, high) != (width, height):
         raise RequestError(
-            f"the mask is {wide}x{high} and {frames} frames long, {request.under.name} is "
-            f"{width}x{height} and {request.under.num_frames}: give a picture, or a clip as long"
+            f"the mask is {wide}x{high}, and {name} is {width}x{height}: give one of that size"
+        )
+    if frames not in (1, length):
+        raise RequestError(
+            f"the mask is {frames} frames long, and {name} is {length}: give one as long, or a "
+            "picture"
         )
     if not request.mask.any():
         raise RequestError("the mask is black, so that nothing may change: paint that white")

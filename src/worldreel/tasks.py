@@ -255,7 +255,7 @@ class Tasks(ABC):
         size: Size | str | None = None,
         aspect: str | None = None,
         negative_prompt: str = "",
-        seed: int = 0,
+        seed: int | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         progress: Progress | None = None,
@@ -266,6 +266,7 @@ class Tasks(ABC):
         from the top left. mask: a picture or a clip of the clip's size, white where it may change.
         canvas: a larger size, "256x144", around the clip, or "256x144+0+32" with the clip there.
         Where there are several, the first three must all hold; outside of them pixels stay.
+        seed: one above the clip's own, as in `retake`.
         """
         request = Request(
             prompt=prompt,
