@@ -288,7 +288,7 @@ def test_a_picture_at_the_start_is_not_shown_four_times(model, tmp_path):
     assert np.array_equal(longer.frames, model.decode(longer.latents)[0, 3:19])
     again = model.retake(path, time="5f:8f", **QUICK)
     assert same(again.frames[:5], made.frames[:5]).all() and len(again) == 8
-    with pytest.warns(RequestWarning, match="begins with a picture: the video rests on it for 4"):
+    with pytest.warns(RequestWarning, match="the video rests for 4 frames on the first of a.mp4"):
         ahead = model.extend(path, num_frames=4, before=True, **QUICK)
     assert len(ahead) == 15 and same(ahead.frames[8:], made.frames[1:]).all()
 

@@ -159,8 +159,8 @@ def composite(
     seen = np.arange(len(pixels)) - line.hidden
     seen = (seen >= 0) & (seen < made.num_frames)
     anew = anew | ~known[:, None, None]
-    needed = (anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1)
-    for first, stop in _runs(needed):
+    needed = np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1)
+    for first, stop in _runs(np.asarray(needed)):
         span = slice(FRAMES * first, FRAMES * stop)
         if stop - first == line.num_latents:
             fresh = decode(latents, ring=line.ring, told=told)[0]

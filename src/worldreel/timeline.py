@@ -82,8 +82,7 @@ def lay(request: Request, frames: int, limits: Limits) -> Timeline:
         rests = after if after is not None else before if ring else None
         if rests is not None and rests.hidden:
             notes.append(
-                f"{rests.name} begins with a picture: the video rests on it for {rests.hidden + 1}"
-                " frames"
+                f"the video rests for {rests.hidden + 1} frames on the first of {rests.name}"
             )
     keyframes = _placed(pictures, num_frames, num_latents, paint, limits)
     _leave_room(keyframes, frames, opens, paint, limits)
@@ -94,7 +93,9 @@ def lay(request: Request, frames: int, limits: Limits) -> Timeline:
         lead=lead,
         trail=trail,
         paint=paint,
-        window=_window(paint, num_latents, ring, limits) if lead + trail or under else (0, new),
+        window=_window(paint, num_latents, hidden, ring, limits)
+        if lead + trail or under
+        else (0, num_latents),
         ring=ring,
         keyframes=keyframes,
         notes=tuple(notes),
@@ -205,11 +206,11 @@ def _leave_room(
 
 
 def _window(
-    paint: tuple[int, int], num_latents: int, ring: bool, limits: Limits
+    paint: tuple[int, int], num_latents: int, hidden: int, ring: bool, limits: Limits
 ) -> tuple[int, int]:
     """What is shown to the network: all that is painted, and what it needs to see beside it."""
     group = limits.frames_per_latent
-    most = int(limits.max_seconds * limits.fps / group + 1e-9)
+    most = int((limits.max_seconds * limits.fps + hidden + group - 1) / group + 1e-9)
     longest = limits.trained_seconds or limits.max_seconds
     used_to = int(longest * limits.fps / group + 1e-9)
     new, left, right = paint[1] - paint[0], paint[0], num_latents - paint[1]
@@ -217,9 +218,10 @@ def _window(
         left, right = (left + right + 1) // 2, (left + right) // 2
     sides = (left > 0) + (right > 0)
     if new + sides > most:
+        beside = "beside what is kept, " * bool(sides)
         raise RequestError(
-            f"{_seconds(new * group, limits)} is too long: beside what is kept, {limits.name} "
-            f"paints up to {_seconds((most - sides) * group, limits)} at once"
+            f"{_seconds(new * group, limits)} is too long: {beside}{limits.name} paints up to "
+            f"{_seconds((most - sides) * group, limits)} at once"
         )
     beside = min(left + right, most - new, max(used_to - new, CONTEXT * sides))
     if ring and beside == left + right:

@@ -99,7 +99,7 @@ def parse_canvas(canvas: object) -> tuple[Size, Size | None]:
 
 def parse_keyframe(keyframe: object) -> tuple[Any, Any, float]:
     """A time, a picture and its strength, of (time, picture) or (time, picture, strength)."""
-    parts = keyframe if isinstance(keyframe, tuple | list) else ()
+    parts: list[Any] = [*keyframe] if isinstance(keyframe, tuple | list) else []
     if len(parts) not in (2, 3):
         raise RequestError(
             "a keyframe is a time and a picture, and a strength if not 1: "

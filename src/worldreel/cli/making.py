@@ -61,8 +61,10 @@ def length(seconds: str | None, num_frames: int | None = None) -> dict[str, Any]
 
 def is_clip(what: str) -> bool:
     """Whether a word of the command line is a file rather than a sentence."""
-    film = Path(what).suffix.lower() in _FILMS and " " not in what.strip()
-    return film or (len(what) < 4096 and "\0" not in what and Path(what).is_file())
+    if Path(what).suffix.lower() in _FILMS and " " not in what.strip():
+        return True
+    looks_so = (Path(what).suffix or what.endswith("/")) and len(what) < 1024 and "\0" not in what
+    return bool(looks_so and Path(what).exists())
 
 
 def make(
@@ -70,7 +72,7 @@ def make(
 ) -> None:
     """A request becomes files, and an answer on standard output. read: the files it is made of."""
     request, kinds = _opened(dataclasses.replace(request, prompt=_words(request.prompt))), []
-    frames = _check(request)
+    request, frames = _planned(request)
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
     if files.output is None:
@@ -233,15 +235,15 @@ def _opened(request: Request) -> Request:
     return dataclasses.replace(request, mask=mask, **read)
 
 
-def _check(request: Request) -> int | None:
+def _planned(request: Request) -> tuple[Request, int | None]:
     """Refuse a bad request before torch is loaded; the number of frames where it is known."""
     if request.model == MARBLE.name:
         if any(getattr(request, role) is not None for role in _CLIPS):
             request = import_module("worldreel.clips").ready(request, MARBLE)
-        return plan(request, MARBLE).num_frames
+        return request, plan(request, MARBLE).num_frames
     if "/" in request.model and not Path(request.model).exists():
         raise RequestError(f"there is no model at {request.model}: give a folder of weights")
-    return request.num_frames
+    return request, request.num_frames
 
 
 def _with_pictures(request: Request) -> Request:
