@@ -260,7 +260,7 @@ def test_the_window_is_what_the_model_is_used_to():
 def test_a_saved_clip_goes_on_from_its_latents(model, clip, tmp_path):
     path = clip.save(tmp_path / "a.mp4")
     assert sidecar_path(path).exists()
-    for source in (path, str(path)):
+    for source in (path, str(path), Video.open(path, latents=True)):
         made = model.extend(source, num_frames=4, **QUICK)
         assert torch.equal(made.latents[:, :, :3], clip.latents) and made.notes == []
         assert same(made.frames[:12], clip.frames).all()  # before their encoding as an mp4
@@ -314,7 +314,8 @@ def test_a_foreign_clip_is_fitted_and_encoded_once(model, tmp_path):
         model.extend(Video(np.zeros((4, 2, 900, 3), np.uint8)), "a ball")
 
 
-def test_latents_of_another_model_are_left_aside(model, clip, tmp_path):
+def test_latents_of_another_model_are_left_aside(model, clip, tiny_model, tmp_path):
+    assert engine.load(tiny_model, dtype="bfloat16").space == model.space
     path = clip.save(tmp_path / "a.mp4")
     strange = dataclasses.replace(
         clip, metadata=clip.metadata | {"latents": {"space": "another", "hidden": 0}}
@@ -358,6 +359,7 @@ def test_what_cannot_be_is_one_line(model, clip, other, tmp_path):
             lambda: model.fill(clip, mask=np.zeros((64, 96), bool)),
         ),
         (RequestError, "does not lie within", lambda: model.fill(clip, region=(90, 0, 16, 16))),
+        (RequestError, "say what to fill", lambda: model.fill(clip)),
         (RequestError, "a region is X,Y", lambda: model.fill(clip, region="1,2,3")),
         (RequestError, "not larger than", lambda: model.fill(clip, canvas="64x64")),
         (RequestError, "over the edge", lambda: model.fill(clip, canvas="128x64+48+0")),

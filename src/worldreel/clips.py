@@ -106,7 +106,7 @@ def read(source: Any, name: str = "the clip") -> Clip:
     if isinstance(source, Clip):
         return source
     if isinstance(source, Video):
-        return _clip(source, name, exact=True)
+        return _clip(source, name)
     if not isinstance(source, str | os.PathLike):
         raise MediaError(f"a clip is a file or a Video, not {type(source).__name__}")
     path = Path(source)
@@ -115,20 +115,20 @@ def read(source: Any, name: str = "the clip") -> Clip:
         video = Video.open(path)
         named = (video.metadata.get("latents") or {}).get("file")
         lost = f"{named} is not beside {path.name}: its pixels were encoded anew"
-        return _clip(video, path.name, exact=True, notes=(lost,) if named else ())
-    return _clip(Video.open(path, latents=True), path.name, exact=False)
+        return _clip(video, path.name, notes=(lost,) if named else ())
+    return _clip(Video.open(path, latents=True), path.name)
 
 
-def _clip(video: Video, name: str, *, exact: bool, notes: tuple[str, ...] = ()) -> Clip:
+def _clip(video: Video, name: str, *, notes: tuple[str, ...] = ()) -> Clip:
     clip = Clip(
         name=name,
         frames=video.frames,
         fps=video.fps,
         latents=video.latents,
-        exact=exact,
         metadata=video.metadata,
         notes=notes,
     )
+    clip = dataclasses.replace(clip, exact=clip.latents is None or "file" not in clip.held)
     hidden = clip.held.get("hidden")
     return dataclasses.replace(clip, hidden=hidden) if isinstance(hidden, int) else clip
 

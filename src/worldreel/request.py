@@ -123,7 +123,9 @@ class Plan:
     guidance_scale: float
     timeline: Timeline  # where its parts stand in time
     framing: Framing  # and in the picture
-    changed: tuple[float, float]  # seconds of the result that are not as they were
+    # Seconds of the result that are not as they were, with what lies in reach of what is new; on a
+    # ring that may be its first frames too.
+    changed: tuple[float, float]
     before: Any = _given()
     after: Any = _given()
     under: Any = _given()

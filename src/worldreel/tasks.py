@@ -268,6 +268,8 @@ class Tasks(ABC):
         Where there are several, the first three must all hold; outside of them pixels stay.
         seed: one above the clip's own, as in `retake`.
         """
+        if time is region is mask is canvas is None:
+            raise RequestError("say what to fill: time, region, mask or canvas")
         request = Request(
             prompt=prompt,
             size=size,
