@@ -127,6 +127,7 @@ def test_an_mp4_names_its_latents_and_takes_them_along(tmp_path):
     path = made.save(tmp_path / "a.mp4")
     assert (read_mark(path) or {})["latents"] == held | {"file": "a.reel"}
     assert Video.open(path).metadata["latents"]["hidden"] == 3
+    assert load_sidecar(path).held == held | {"file": "a.reel"}
     assert "latents" not in Video.open(path).metadata["request"]
     assert "latents" not in (read_mark(Video.open(path).save(tmp_path / "b.gif")) or {})
     video(torch.ones(1, 8, 1, 2, 3), seed=4).save(path, sidecar=False)

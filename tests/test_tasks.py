@@ -278,6 +278,14 @@ def test_a_saved_clip_goes_on_from_its_latents(model, clip, tmp_path):
     assert read_mark(third)["digital_source_type"].endswith("/trainedAlgorithmicMedia")
 
 
+def test_files_that_a_clip_was_opened_from_are_known_and_not_written(model, clip, tmp_path):
+    opened = Video(clip.frames, 12, clip.latents, clip.metadata | {"opened": tmp_path / "a.mp4"})
+    made = model.retake(opened, time="0f:4f", **QUICK)
+    assert made.metadata["sources"] == [tmp_path / "a.mp4"]
+    assert str(tmp_path) not in json.dumps(read_mark(made.save(tmp_path / "b.gif")))
+    assert "sources" not in model.retake(clip, time="0f:4f", **QUICK).metadata
+
+
 def test_a_picture_at_the_start_is_not_shown_four_times(model, tmp_path):
     """Three of its four equal frames are dropped, now and when the clip goes on."""
     made = model.generate("a ball", image=picture(), num_frames=8, **SMALL)
@@ -291,6 +299,15 @@ def test_a_picture_at_the_start_is_not_shown_four_times(model, tmp_path):
     with pytest.warns(RequestWarning, match="the video rests for 4 frames on the first of a.mp4"):
         ahead = model.extend(path, num_frames=4, before=True, **QUICK)
     assert len(ahead) == 15 and same(ahead.frames[8:], made.frames[1:]).all()
+
+
+def test_a_picture_is_a_clip_of_one_frame(model):
+    pixels = picture()
+    made = model.extend(Video(pixels[None]), "a ball", num_frames=8, **QUICK)
+    shown = model.generate("a ball", image=pixels, num_frames=8, **SMALL)
+    assert torch.equal(made.latents, shown.latents) and len(made) == 9
+    assert np.array_equal(made.frames[0], pixels)
+    assert np.array_equal(made.frames[1:8], shown.frames[1:])
 
 
 def test_a_foreign_clip_is_fitted_and_encoded_once(model, tmp_path):

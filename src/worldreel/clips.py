@@ -231,7 +231,10 @@ def read_mask(source: Any) -> np.ndarray:
 
 
 def descent(made: Plan, *, space: str, frames_per_latent: int) -> dict[str, Any]:
-    """What a result remembers: its id, its ancestors, and how its frames follow from latents."""
+    """What a result remembers: its id, its ancestors, and how its frames follow from latents.
+
+    `sources` are the files that its clips were opened from, where they tell; no file names them.
+    """
     line = made.timeline
     decoded = all(c.decoded and (line.ring or not c.ring) for c in made.clips)
     held = {
@@ -240,11 +243,13 @@ def descent(made: Plan, *, space: str, frames_per_latent: int) -> dict[str, Any]
         "decoded": decoded and not made.framing.partly,
     }
     painted = all(c.painted for c in made.clips)
+    files = [c.metadata["opened"] for c in made.clips if "opened" in c.metadata]
     return {
         "clip_id": str(uuid.uuid4()),
         "digital_source_type": provenance.TRAINED if painted else provenance.COMPOSITE,
         "lineage": _lineage(made, frames_per_latent),
         "latents": held,
+        **({"sources": files} if files else {}),
     }
 
 

@@ -43,7 +43,7 @@ AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the me
 NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -170,7 +170,7 @@ class Engine(Tasks):
         `Video.notes`. What cannot be made is a RequestError, a clip that cannot be read a
         MediaError.
         """
-        told = progress or _silent
+        told = progress or silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
 
@@ -184,7 +184,7 @@ class Engine(Tasks):
         stills, fitted = montage.stills(made, self.encode)
         said = read(self.text, made.prompt)
         words = said.words()
-        notes = [*made.notes, *_heard(words, made.model), *fitted, *said.notes(made.model)]
+        notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
         if made.negative_prompt:
             other = read(self.text, made.negative_prompt)
@@ -218,7 +218,7 @@ class Engine(Tasks):
         return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
 
     @torch.inference_mode()
-    def encode(self, frames: np.ndarray, *, told: Progress = _silent) -> Tensor:
+    def encode(self, frames: np.ndarray, *, told: Progress = silent) -> Tensor:
         """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time."""
         parts, count = [], len(frames) // FRAMES
         told("clip", 0, count)
@@ -244,7 +244,7 @@ class Engine(Tasks):
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
-        told: Progress = _silent,
+        told: Progress = silent,
     ) -> Tensor:
         """Latents of a canvas of B clips, for one prompt and one seed a clip.
 
@@ -305,9 +305,7 @@ class Engine(Tasks):
         )
 
     @torch.inference_mode()
-    def decode(
-        self, latents: Tensor, *, ring: bool = False, told: Progress = _silent
-    ) -> np.ndarray:
+    def decode(self, latents: Tensor, *, ring: bool = False, told: Progress = silent) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
         As many each time, so that a latent gives the same bytes whatever stands around it: sums
@@ -340,7 +338,7 @@ def _doubled(context: Context | None) -> Context | None:
     )
 
 
-def _heard(words: Mapping[str, Any], model: str) -> list[str]:
+def heard(words: Mapping[str, Any], model: str) -> list[str]:
     """Notes of the words that were taken for others, and of those that were ignored."""
     notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
     named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED

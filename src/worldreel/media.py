@@ -101,9 +101,11 @@ class Video:
         """Read a clip; with `latents`, also the sidecar beside it (MediaError if it is not its)."""
         frames, fps, found = _read(Path(path))
         metadata = provenance.metadata_of(found) if found else {}
-        return cls(
-            frames, fps, provenance.load_sidecar(path).latents if latents else None, metadata
-        )
+        if not latents:
+            return cls(frames, fps, None, metadata)
+        beside = provenance.load_sidecar(path)
+        told = {"clip_id": beside.clip_id, "request": beside.request, "lineage": beside.lineage}
+        return cls(frames, fps, beside.latents, told | {"latents": beside.held} | metadata)
 
     def save(self, path: StrPath, *, overwrite: bool = True, sidecar: bool | None = None) -> Path:
         """Write the clip, as its suffix says; beside an mp4 its latents, if it has any.

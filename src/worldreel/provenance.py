@@ -144,6 +144,7 @@ class Sidecar:
     video_sha256: str  # of the video's packets
     request: dict[str, Any]
     lineage: list[Any]
+    held: dict[str, Any]  # how the video's frames follow from the latents, as the mark has it
 
 
 def sidecar_path(video: str | os.PathLike[str]) -> Path:
@@ -165,6 +166,7 @@ def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> 
     header = {
         "clip_id": marked["clip_id"],
         "generator": marked["generator"],
+        "latents": marked.get("latents") or {},
         "latents_sha256": _tensor_digest(codec.save({"latents": latents})),
         "lineage": metadata["lineage"],
         "request": metadata["request"],
@@ -224,7 +226,7 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
     try:
         clip_id, video_sha256 = header["clip_id"], header["video_sha256"]
         request, lineage = dict(header["request"]), list(header["lineage"])
-        expected = header["latents_sha256"]
+        expected, held = header["latents_sha256"], dict(header.get("latents") or {})
     except (ValueError, KeyError, TypeError, RecursionError):
         raise damaged from None
     if _tensor_digest(raw) != expected:
@@ -246,6 +248,7 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
         video_sha256=video_sha256,
         request=request,
         lineage=lineage,
+        held=held,
     )
 
 
