@@ -427,7 +427,9 @@ def test_what_goes_together():
         (base | dict(before=base["under"]), "not both at once"),
         (base | dict(seconds=1), "keeps its length"),
         (base | dict(canvas="128x128", strength=0.5), "give no strength"),
+        (base | dict(time="0:4f", keyframes=[(0, picture())]), "nothing of that span to paint"),
         (dict(prompt="x", seed=None), "the seed"),
+        (dict(prompt="x", keyframes="1:a.png"), "keyframes are a list"),
     ):
         with pytest.raises(RequestError, match=says):
             plan(clips.ready(Request(**asked), Limits()), Limits())

@@ -249,6 +249,10 @@ def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
             )
     if not isinstance(request.model, str) or not request.model.strip():
         raise RequestError("the model must be a name or a folder, such as 'marble'")
+    if not isinstance(request.keyframes, list | tuple):
+        raise RequestError(
+            f"keyframes are a list of (time, picture), not {short(request.keyframes)}"
+        )
     for keyframe in request.keyframes:
         parse_time(parse_keyframe(keyframe)[0], 1, "the time of a keyframe")
     _check_change(request, beside)

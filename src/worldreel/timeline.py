@@ -195,6 +195,8 @@ def _leave_room(
     """Something must be left to paint; a picture at the start takes no room from it."""
     held = sum(k.strength == 1 for k in keyframes)
     if held and held >= paint[1] - paint[0] or keyframes and frames == 1:
+        if not frames:
+            raise RequestError("pictures would leave nothing of that span to paint: widen it")
         given = {1: "a picture", 2: "two pictures"}.get(
             len(keyframes), f"{len(keyframes)} pictures"
         )
