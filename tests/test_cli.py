@@ -1,5 +1,6 @@
 """The command line: one clear line for bad input, an exit code, and no half-written file."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import typer.main
 from PIL import Image
 
 import worldreel
-from worldreel.cli import main
+from worldreel.cli import MAKING, ROOMS, main
 from worldreel.errors import CheckpointError
 from worldreel.media import Video
 from worldreel.provenance import load_sidecar, read_mark
@@ -33,9 +34,9 @@ class Engine:
     def __init__(self) -> None:
         self.asked: dict = {}
 
-    def generate(self, prompt, *, progress=None, **asked):
-        self.asked = asked
-        made = plan(Request(prompt=prompt, **asked), self.limits)
+    def make(self, request: Request, *, progress=None):
+        self.asked = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
+        made = plan(request, self.limits)
         assert progress is not None
         for stage in ("prompt", "paint", "decode"):
             for done in range(3):
@@ -92,17 +93,18 @@ def test_a_sentence_becomes_an_mp4(engine, capsys):
         assert line in err
     assert "note: 2.1 s became 24 frames" in err
     assert len(Video.open("ball.mp4")) == 24
-    assert os.listdir() == ["ball.mp4"]
+    assert sorted(os.listdir()) == ["ball.mp4", "ball.reel"]
 
 
 def test_json_is_one_object(engine, capsys):
-    args = "generate red -o a.mp4 --size 96x96 --seed 5 --steps 3 --guidance-scale 2 --latents"
+    args = "generate red -o a.mp4 --size 96x96 --seed 5 --steps 3 --guidance-scale 2"
     args += " --negative-prompt blue --contact-sheet sheet.png --json"
     assert main(args.split()) == 0
     out, err = capsys.readouterr()
     told = json.loads(out)
     assert out.count("\n") == 1 and "paint 2/2" in err
     assert (told["path"], told["contact_sheet"]) == ("a.mp4", "sheet.png")
+    assert (told["latents"], told["lineage"], told["prompt"]) == ("a.reel", [], "red")
     assert (told["width"], told["height"], told["num_frames"], told["fps"]) == (96, 96, 48, 12)
     assert (told["seed"], told["model"], told["kind"]) == (5, "marble", ".mp4")
     assert told["notes"] == ["marble does not know 'zebra'"]
@@ -123,9 +125,27 @@ def test_quiet_is_quiet(engine, capsys):
 
 def test_a_name_of_our_choice_replaces_nothing(engine, capsys):
     for _ in range(2):
-        assert main(["generate", "red", "--quiet", "--seconds", "1"]) == 0
+        assert main(["generate", "red", "--quiet", "--seconds", "12f", "--no-latents"]) == 0
     assert main(["generate", "red", "--quiet", "--num-frames", "1"]) == 0
     assert sorted(os.listdir()) == ["worldreel-2.mp4", "worldreel.mp4", "worldreel.png"]
+    Path("worldreel-3.reel").touch()
+    assert main(["generate", "red", "--quiet", "--seconds", "1"]) == 0
+    assert Path("worldreel-4.mp4").exists() and Path("worldreel-3.reel").stat().st_size == 0
+
+
+def test_variations_are_numbered_and_take_the_next_seeds(engine, capsys):
+    args = "generate red -o a.mp4 --seed 7 --variations 3 --seconds 1 --contact-sheet s.png --json"
+    assert main(args.split()) == 0
+    told = json.loads(capsys.readouterr().out)["variations"]
+    assert [one["seed"] for one in told] == [7, 8, 9]
+    assert [one["path"] for one in told] == ["a-1.mp4", "a-2.mp4", "a-3.mp4"]
+    assert [one["contact_sheet"] for one in told] == ["s-1.png", "s-2.png", "s-3.png"]
+    assert [load_sidecar(one["path"]).request["seed"] for one in told] == [7, 8, 9]
+    for _ in range(2):
+        assert main("generate red --variations 2 --seconds 1 --quiet --no-latents".split()) == 0
+    assert {"worldreel-1.mp4", "worldreel-2.mp4", "worldreel-2-2.mp4"} < set(os.listdir())
+    assert main("generate red --variations 2 --seconds 1 --quiet -o frames/".split()) == 0
+    assert len(list(Path("frames-2").glob("*.png"))) == 12
 
 
 def test_a_png_is_a_still_and_a_folder_holds_frames(engine, capsys):
@@ -150,6 +170,10 @@ def test_pictures_are_read_before_the_engine(engine, capsys):
     assert main(args.split()) == 0
     assert engine.asked["image"].shape == (8, 8, 3)
     assert engine.asked["last_image"][0, 0, 2] == 255
+    args = "generate red -o a.mp4 --quiet --seconds 2 --keyframe 1:first.png --keyframe"
+    assert main([*args.split(), "18f:last.png:0.5"]) == 0
+    (one, red, held), (two, _, loose) = engine.asked["keyframes"]
+    assert (one, held, two, loose) == ("1", 1.0, "18f", 0.5) and red.shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize(
@@ -184,6 +208,18 @@ def test_pictures_are_read_before_the_engine(engine, capsys):
         (["generate", "x", "--contact-sheet", "b.png", "--image", "b.png"], "as --contact-sheet"),
         (["generate", "x", "--model", "no/such/folder"], "no/such/folder"),
         (["generate", "x", "-o", "a.gif", "--latents"], "--latents"),
+        (["generate", "x", "--seconds", "1.5f"], "18f"),
+        (["generate", "x", "--seconds", "8f", "--num-frames", "8"], "not both"),
+        (["generate", "x", "--variations", "0"], "--variations"),
+        (["generate", "x", "--seed", f"{2**64 - 1}", "--variations", "2"], "above 2**64 - 1"),
+        (["generate", "x", "--keyframe", "1"], "TIME:FILE"),
+        (["generate", "x", "--keyframe", "soon:a.png"], "seconds, such as 1.5"),
+        (["generate", "x", "--keyframe", "9:a.png"], "comes after the end"),
+        (["generate", "x", "--keyframe", "1:a.png", "--keyframe", "12f:b.png"], "further apart"),
+        (["generate", "x", "--keyframe", "1:a.png:1.5"], "strength"),
+        (["generate", "x", "-o", "a.gif", "--keyframe", "1:a.gif"], "same file as --output"),
+        (["loop", "x", "y"], "two sentences"),
+        (["loop", ""], "empty"),
         (["generate", "x", "--nonsense"], "--nonsense"),
         (["generate"], "PROMPT"),
         (["nonsense"], "nonsense"),
@@ -215,6 +251,7 @@ def test_bad_files_are_one_line(no_engine, capsys):
         (["--contact-sheet", "sheet"], ".png, .webp, .gif, and not sheet"),
         (["-o", "a.png", "--seconds", "1"], "folder"),
         (["-o", ""], "no name"),
+        (["--keyframe", "1:text.png"], "no picture"),
         (["--contact-sheet", "missing/a.png"], "does not exist"),
     ]:
         assert says in refused(capsys, "generate", "x", *args, code=1)
@@ -237,7 +274,7 @@ def test_surprises_are_one_line_with_a_traceback_for_those_who_ask(engine, monke
     def fail(*_, **__):
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(engine, "generate", fail)
+    monkeypatch.setattr(engine, "make", fail)
     assert "ZeroDivisionError: a mistake" in refused(capsys, "generate", "x", "--quiet", code=1)
     monkeypatch.setenv("WORLDREEL_TRACEBACK", "1")
     assert main(["generate", "x", "--quiet"]) == 1
@@ -288,7 +325,7 @@ def frames(part, *_):
     slow()
 fake = types.ModuleType("worldreel.engine")
 class Engine:
-    def generate(self, *a, **k):
+    def make(self, *a, **k):
         if sys.argv[2] == "save":
             media._encode = frames
             return Video(np.zeros((4, 64, 64, 3), np.uint8))
@@ -323,7 +360,7 @@ def test_version_and_help(capsys):
     assert capsys.readouterr().out == f"worldreel {worldreel.__version__}\n"
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
-    for room in ("generate", "doctor", "train", "eval", "world"):
+    for room in ROOMS:
         assert room in text
         assert main([room, "--help"]) == 0
     assert main([]) == 2
@@ -380,12 +417,19 @@ def test_eval_hands_over_what_was_asked(monkeypatch, capsys):
 def test_what_is_not_given_is_said_or_is_nothing():
     """Of an option that is None by default the help says what is then taken."""
     unsaid = set()
-    for room in ("generate", "train", "eval"):
+    for room in (*MAKING, "train", "eval"):
         group = typer.main.get_command(import_module(f"worldreel.cli.{room}").app)
         for command in getattr(group, "commands", {room: group}).values():
             options = [p for p in command.params if not p.required and p.default is None]
             unsaid |= {p.name for p in options if not isinstance(p.show_default, str)}
-    assert unsaid == {"num_frames", "image", "last_image", "contact_sheet", "settings"}
+    assert unsaid == {
+        "num_frames",
+        "image",
+        "last_image",
+        "keyframe",
+        "contact_sheet",
+        "settings",
+    }
 
 
 def test_bars_on_a_terminal(monkeypatch):

@@ -17,7 +17,7 @@ ROWS = [
     "parallel",
     "models world",
     "lora plan checkpoint provenance media pictures output device",
-    "engine request prompt",
+    "engine request prompt tasks clips montage timeline framing values",
     "data film play stream",
     "serve train eval",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
@@ -35,7 +35,7 @@ HOMES = {
     "pydantic": r"serve/.*",
     "diffusers": r"(?!)",  # the tests alone
 }
-WITHOUT_TORCH = r"(request|errors|world/(scene|sample|describe))\.py"
+WITHOUT_TORCH = r"(request|tasks|timeline|framing|values|errors|world/(scene|sample|describe))\.py"
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (
     r"((flow|canvas|tokens|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"

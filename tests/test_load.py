@@ -153,4 +153,5 @@ def test_marbles_limits_are_those_that_requests_are_checked_against():
     for settings in (recipe["SETTINGS"], *held):
         marble = engine.Engine.__new__(engine.Engine)
         marble.settings = settings
+        marble.compressor = Compressor(presets.TINY_COMPRESSOR)
         assert marble.limits == Limits()

@@ -109,14 +109,39 @@ def test_latents_come_back_bit_for_bit(tmp_path, dtype):
 
 def test_latents_are_kept_only_where_they_can_be(tmp_path):
     latents = np.zeros((1, 8, 1, 2, 3), np.float32)
-    video(latents).save(tmp_path / "plain.mp4")
-    with pytest.raises(MediaError, match="--latents"):
+    video(latents).save(tmp_path / "plain.mp4", sidecar=False)
+    with pytest.raises(MediaError, match="saved with them"):
         load_sidecar(tmp_path / "plain.mp4")
     with pytest.raises(MediaError, match="has none"):
         video().save(tmp_path / "a.mp4", sidecar=True)
     with pytest.raises(MediaError, match="beside an"):
         video(latents).save(tmp_path / "a.gif", sidecar=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["plain.mp4"]
+
+
+def test_an_mp4_names_its_latents_and_takes_them_along(tmp_path):
+    """They lie beside it if nobody says otherwise, and go with the clip when it is replaced."""
+    held = {"space": "s", "hidden": 3, "decoded": True}
+    made = video(torch.ones(1, 8, 1, 2, 3))
+    made.metadata["latents"] = held
+    path = made.save(tmp_path / "a.mp4")
+    assert (read_mark(path) or {})["latents"] == held | {"file": "a.reel"}
+    assert Video.open(path).metadata["latents"]["hidden"] == 3
+    assert load_sidecar(path).held == held | {"file": "a.reel"}
+    assert "latents" not in Video.open(path).metadata["request"]
+    assert "latents" not in (read_mark(Video.open(path).save(tmp_path / "b.gif")) or {})
+    video(torch.ones(1, 8, 1, 2, 3), seed=4).save(path, sidecar=False)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "b.gif"]
+
+
+def test_a_file_of_another_kind_is_not_replaced_by_latents(tmp_path):
+    for data in (b"", b"somebody's film", b"\x02\0\0\0\0\0\0\0{}"):
+        (tmp_path / "a.reel").write_bytes(data)
+        with pytest.raises(MediaError, match="holds no latents of worldreel's: move it away"):
+            video(torch.ones(1, 8, 1, 2, 3)).save(tmp_path / "a.mp4")
+        assert [p.name for p in tmp_path.iterdir()] == ["a.reel"]
+        assert (tmp_path / "a.reel").read_bytes() == data
+    assert video().save(tmp_path / "a.mp4") and (tmp_path / "a.reel").read_bytes() == data
 
 
 def test_a_damaged_sidecar_is_refused_wherever_the_damage_is(tmp_path):
@@ -139,7 +164,9 @@ def test_a_sidecar_of_another_clip_is_refused(tmp_path):
     sidecar_path(a).write_bytes(sidecar_path(b).read_bytes())
     with pytest.raises(MediaError, match="another clip"):
         load_sidecar(a)
+    old = sidecar_path(b).read_bytes()
     again = video(seed=2).save(tmp_path / "b.mp4")  # the same pixels, and another clip id
+    sidecar_path(b).write_bytes(old)
     with pytest.raises(MediaError, match="another clip"):
         load_sidecar(again)
 

@@ -1,5 +1,6 @@
 """The names that others may rely on, and what an import costs."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -38,6 +39,29 @@ def test_the_public_names():
     assert dir(worldreel) == sorted(worldreel.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = worldreel.nonsense
+
+
+def test_the_public_methods():
+    """What a model can be asked, and each parameter's name."""
+    from worldreel.engine import Engine
+    from worldreel.tasks import Tasks
+
+    how = "negative_prompt seed num_inference_steps guidance_scale progress"
+    length, size = "seconds num_frames", "size aspect"
+    asked = {
+        "generate": f"prompt {length} {size} image last_image keyframes",
+        "extend": f"clip prompt {length} before {size}",
+        "connect": f"first second prompt {length} {size}",
+        "loop": f"prompt clip {length} {size}",
+        "fill": f"clip prompt time region mask canvas {size}",
+        "retake": f"clip prompt time {size}",
+        "edit": f"clip prompt strength time region mask {size}",
+    }
+    methods = {n for n in vars(Tasks) if not n.startswith("_")} - {"limits", "make"}
+    assert methods == set(asked)
+    for name, parameters in asked.items():
+        shown = inspect.signature(getattr(Engine, name)).parameters
+        assert " ".join(shown) == f"self {parameters} {how}", name
 
 
 def test_lazy_names_are_the_real_ones():

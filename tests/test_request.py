@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import worldreel
 from worldreel.errors import RequestError
-from worldreel.request import Limits, Request, by_name, check, parse_aspect, parse_size, plan
+from worldreel.request import Limits, Request, check, plan
+from worldreel.tasks import by_name
+from worldreel.values import parse_aspect, parse_size
 
 MARBLE = Limits()
 UNKNOWN = Limits(trained_sizes=(), trained_seconds=None)  # a model that does not tell

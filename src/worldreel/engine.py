@@ -9,10 +9,12 @@ The engine holds no state between requests. Everything random comes from the req
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import torch
 from einops import rearrange
 from torch import Generator, Tensor
 
-from worldreel import canvas, checkpoint, flow, guidance, pictures, samplers, tokens
+from worldreel import canvas, checkpoint, clips, flow, guidance, montage, samplers, tokens
 from worldreel.canvas import Canvas
 from worldreel.checkpoint import PACKAGED
 from worldreel.device import DTYPES, best_dtype, find_device
@@ -33,14 +35,15 @@ from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
 from worldreel.prompt import read
-from worldreel.request import Limits, Plan, Request, RequestWarning, Size, by_name, parse_size, plan
+from worldreel.request import Limits, Request, RequestWarning, plan
+from worldreel.tasks import Progress, Tasks
+from worldreel.values import parse_size
 
-Progress = Callable[[str, int, int], None]
-
+AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
 NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -112,7 +115,7 @@ def _settings(file: Path) -> Settings:
     return s
 
 
-class Engine:
+class Engine(Tasks):
     """Three networks and how they like to be used."""
 
     def __init__(
@@ -145,49 +148,29 @@ class Engine:
             default_guidance=self.settings.guidance_scale,
             trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
             trained_seconds=self.settings.trained_seconds,
+            reach=self.compressor.reach,
         )
 
-    @by_name
-    def generate(
-        self,
-        prompt: str,
-        *,
-        negative_prompt: str = "",
-        seconds: float | None = None,
-        num_frames: int | None = None,
-        size: Size | str | None = None,
-        aspect: str | None = None,
-        seed: int = 0,
-        num_inference_steps: int | None = None,
-        guidance_scale: float | None = None,
-        image: Any = None,
-        last_image: Any = None,
-        progress: Progress | None = None,
-    ) -> Video:
-        """One video; what is None is as the model likes it (`limits`), 4 s of 256x144 for marble.
+    @functools.cached_property
+    def space(self) -> str:
+        """What tells this compressor's latents from another's."""
+        total = hashlib.sha256()
+        for name, tensor in sorted(self.compressor.state_dict().items()):
+            total.update(name.encode())
+            total.update(tensor.detach().cpu().float().numpy().tobytes())
+        return total.hexdigest()[:16]
 
-        seconds, or num_frames (1: a still); size, (width, height) or "256x144", or aspect, "16:9".
-        image, last_image: the first and the last frame: a file, a PIL image, or (H, W, 3) uint8.
+    def make(
+        self, request: Request, *, progress: Progress | None = None, stacklevel: int = 2
+    ) -> Video:
+        """The video that a request asks for; every task comes this way.
+
         progress(stage, done, total) is told each step. What is made differently from what was
         asked, and words that the model does not know, are a RequestWarning each, and in
-        `Video.notes`. What cannot be made is a RequestError.
+        `Video.notes`. What cannot be made is a RequestError, a clip that cannot be read a
+        MediaError.
         """
-        request = Request(
-            prompt=prompt,
-            negative_prompt=negative_prompt,
-            seconds=seconds,
-            num_frames=num_frames,
-            size=size,
-            aspect=aspect,
-            seed=seed,
-            num_inference_steps=num_inference_steps,
-            guidance_scale=guidance_scale,
-            image=image,
-            last_image=last_image,
-            model=self.settings.name,
-        )
-        made = plan(request, self.limits)
-        told = progress or _silent
+        told = progress or silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
 
@@ -197,21 +180,27 @@ class Engine:
             took[stage], clock = now - clock, now
 
         told("prompt", 0, 1)
-        board, fitted = self.canvas(made)
+        made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
+        stills, fitted = montage.stills(made, self.encode)
         said = read(self.text, made.prompt)
         words = said.words()
-        notes = [*made.notes, *_heard(words, made.model), *fitted, *said.notes(made.model)]
+        notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
         if made.negative_prompt:
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
         for note in notes:  # before the painting, which takes long
-            warnings.warn(note, RequestWarning, stacklevel=3)
+            warnings.warn(note, RequestWarning, stacklevel=stacklevel)
         told("prompt", 1, 1)
         lap("prompt")
-        latents = self.paint(
-            board,
+        made, sources = montage.sources(made, self.encode, self.decode, told)
+        board = montage.compose(made, sources, stills, channels=self.compressor.preset.channels)
+        if sources:
+            lap("clip")
+        window = made.timeline.window
+        painted = self.paint(
+            montage.shown(board, window),
             [said.states],
             [against],
             seeds=[made.seed],
@@ -220,47 +209,30 @@ class Engine:
             told=told,
         )
         lap("paint")
-        frames = self.decode(latents, told=told)[0]
+        latents = montage.joined(board, painted.cpu(), window).clone()  # a tensor like any other
+        frames = montage.composite(made, latents, self.decode, told, reach=self.compressor.reach)
         lap("decode")
-        first = FRAMES - 1 if made.image is not None else 0  # it was kept as four equal frames
-        return Video(
-            frames=frames[first : first + made.num_frames],
-            fps=made.fps,
-            latents=latents.cpu().clone(),  # out of inference mode: a tensor like any other
-            metadata={
-                "request": made.to_json() | {"notes": notes},
-                "words": words,
-                "seconds": took,
-            },
-        )
+        request_made = made.to_json() | {"notes": notes}
+        metadata = {"request": request_made, "words": words, "seconds": took}
+        descent = clips.descent(made, space=self.space, frames_per_latent=FRAMES)
+        return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
 
     @torch.inference_mode()
-    def canvas(self, made: Plan) -> tuple[Canvas, list[str]]:
-        """The canvas of a plan, and what was done to pictures to fit it.
-
-        The first picture has a latent of its own before those that were asked for: of its four
-        equal frames three are dropped, and one from the end, so that the length is as asked.
-        """
-        count = max(1, made.num_frames // FRAMES) + (made.image is not None)
-        shape = (1, self.compressor.preset.channels, count)
-        board = canvas.blank((*shape, made.height // STRIDE, made.width // STRIDE))
-        notes: list[str] = []
-        for name, picture, at in (("first", made.image, 0), ("last", made.last_image, -1)):
-            if picture is not None:
-                pixels, done = pictures.fitted(
-                    pictures.read_image(picture), (made.width, made.height)
-                )
-                notes += [f"the {name} picture, {done}"] if done else []
-                board = canvas.keep(board, self.encode_still(pixels).cpu(), at=at)
-        return board, notes
+    def encode(self, frames: np.ndarray, *, told: Progress = silent) -> Tensor:
+        """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time."""
+        parts, count = [], len(frames) // FRAMES
+        told("clip", 0, count)
+        for first in range(0, count, AT_ONCE):
+            part = torch.tensor(frames[FRAMES * first : FRAMES * (first + AT_ONCE)])
+            video = rearrange(part.to(self.device), "f h w c -> 1 c f h w").float() / 127.5 - 1
+            parts.append(self.compressor.encode(video).cpu())
+            told("clip", min(first + AT_ONCE, count), count)
+        return torch.cat(parts, dim=2)
 
     @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
         """A picture (H, W, 3) uint8 as one latent, 1 C 1 h w: four equal frames."""
-        video = torch.tensor(pixels).to(self.device).float() / 127.5 - 1
-        return self.compressor.encode(
-            rearrange(video, "h w c -> 1 c 1 h w").expand(-1, -1, FRAMES, -1, -1)
-        )
+        return self.encode(np.repeat(pixels[None], FRAMES, 0))
 
     @torch.inference_mode()
     def paint(
@@ -272,7 +244,7 @@ class Engine:
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
-        told: Progress = _silent,
+        told: Progress = silent,
     ) -> Tensor:
         """Latents of a canvas of B clips, for one prompt and one seed a clip.
 
@@ -333,19 +305,24 @@ class Engine:
         )
 
     @torch.inference_mode()
-    def decode(
-        self, latents: Tensor, *, ring: bool = False, told: Progress = _silent
-    ) -> np.ndarray:
-        """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time."""
+    def decode(self, latents: Tensor, *, ring: bool = False, told: Progress = silent) -> np.ndarray:
+        """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
+
+        As many each time, so that a latent gives the same bytes whatever stands around it: sums
+        over a smaller batch may round otherwise.
+        """
         b, _, t, h, w = latents.shape
         out = np.empty((b, FRAMES * t, STRIDE * h, STRIDE * w, 3), dtype=np.uint8)
+        padding = latents[:, :, -1:].expand(-1, -1, -t % AT_ONCE, -1, -1)
+        padded = torch.cat([latents, padding], dim=2).to(self.device)
         done = 0
         told("decode", 0, t)
-        for part in self.compressor.stream(latents, ring=ring):
+        for part in self.compressor.stream(padded, chunk=AT_ONCE, ring=ring):
             pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
-            out[:, done : done + pixels.shape[1]] = pixels
-            done += pixels.shape[1]
+            place = out[:, done : done + pixels.shape[1]]
+            place[:] = pixels[:, : place.shape[1]]
+            done += place.shape[1]
             told("decode", done // FRAMES, t)
         return out
 
@@ -361,7 +338,7 @@ def _doubled(context: Context | None) -> Context | None:
     )
 
 
-def _heard(words: Mapping[str, Any], model: str) -> list[str]:
+def heard(words: Mapping[str, Any], model: str) -> list[str]:
     """Notes of the words that were taken for others, and of those that were ignored."""
     notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
     named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED

@@ -101,12 +101,17 @@ class Video:
         """Read a clip; with `latents`, also the sidecar beside it (MediaError if it is not its)."""
         frames, fps, found = _read(Path(path))
         metadata = provenance.metadata_of(found) if found else {}
-        return cls(
-            frames, fps, provenance.load_sidecar(path).latents if latents else None, metadata
-        )
+        if not latents:
+            return cls(frames, fps, None, metadata)
+        beside = provenance.load_sidecar(path)
+        told = {"clip_id": beside.clip_id, "request": beside.request, "lineage": beside.lineage}
+        return cls(frames, fps, beside.latents, told | {"latents": beside.held} | metadata)
 
-    def save(self, path: StrPath, *, overwrite: bool = True, sidecar: bool = False) -> Path:
-        """Write the clip, as its suffix says; `sidecar` puts the latents beside an mp4."""
+    def save(self, path: StrPath, *, overwrite: bool = True, sidecar: bool | None = None) -> Path:
+        """Write the clip, as its suffix says; beside an mp4 its latents, if it has any.
+
+        sidecar: False leaves them out, True insists on them.
+        """
         kind = check_writable(path, num_frames=len(self), overwrite=overwrite)
         path = Path(path)
         f, h, w, _ = self.frames.shape
@@ -115,7 +120,7 @@ class Video:
             why = "this video has none" if kind == ".mp4" else f"not {path.name}"
             raise MediaError(f"latents are kept beside an .mp4 of a video that has them: {why}")
         if kind == ".mp4":
-            latents = self.latents if sidecar else None
+            latents = None if sidecar is False else self.latents
             write_mp4(path, [self.frames], self.fps, (w, h), self.metadata, f, latents=latents)
             return path
         marked = provenance.mark(self.metadata, **facts)
@@ -141,7 +146,7 @@ class Video:
         notes = "".join(f"<br>note: {html.escape(note)}" for note in self.notes)
         if len(self) > 1:
             with tempfile.TemporaryDirectory() as folder:
-                data = self.save(Path(folder) / "clip.mp4").read_bytes()
+                data = self.save(Path(folder) / "clip.mp4", sidecar=False).read_bytes()
             if len(data) < INLINE_BYTES:
                 source = f"data:video/mp4;base64,{b64encode(data).decode()}"
                 return f'<video controls loop muted title="{title}" src="{source}"></video>{notes}'
@@ -179,13 +184,18 @@ def write_mp4(
 ) -> dict[str, Any]:
     """Encode chunks (f, H, W, 3) uint8 as they come; returns the mark that the file carries.
 
-    The same frames, metadata and clip id give the same bytes. `latents` go into a sidecar.
+    The same frames, metadata and clip id give the same bytes. `latents` go into a sidecar; without
+    them, that of the clip that is replaced goes with it.
     """
     path, (width, height) = Path(path), size
-    facts = {"width": width, "height": height, "fps": fps}
-    marked = provenance.mark(
-        metadata, **facts, **({"num_frames": num_frames} if num_frames else {})
-    )
+    facts: dict[str, Any] = {"width": width, "height": height, "fps": fps}
+    if num_frames:
+        facts["num_frames"] = num_frames
+    if latents is not None:
+        beside = provenance.claim_sidecar(path)
+        facts["latents"] = {**(metadata.get("latents") or {}), "file": beside.name}
+    marked = provenance.mark(metadata, **facts)
+    stale = provenance.stale_sidecar(path, marked) if latents is None else None
     with whole_file(path) as part:
         try:
             _encode(part, frames, fps, size, marked)
@@ -195,8 +205,10 @@ def write_mp4(
             raise MediaError(f"{path} cannot be encoded: {error.strerror}") from error
         if latents is not None:
             packed = provenance.pack_sidecar(latents, marked, provenance.packets_digest(part))
-            with whole_file(provenance.sidecar_path(path)) as beside:
-                beside.write_bytes(packed)
+            with whole_file(provenance.sidecar_path(path)) as other:
+                other.write_bytes(packed)
+    if stale is not None:
+        stale.unlink(missing_ok=True)
     return marked
 
 

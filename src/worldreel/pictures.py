@@ -14,6 +14,7 @@ from worldreel import provenance
 from worldreel.errors import MediaError
 
 READ = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+FILMS = "an .mp4, .mov, .mkv or .webm, or a .gif, .webp or .png"
 MOST_PIXELS = 33_177_600  # of a picture: 8K
 MOST_BYTES = 4 << 30  # of a clip's frames in memory
 
@@ -72,7 +73,9 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, str]:
     return np.asarray(image), f"{width}x{height}, was {done} to {size[0]}x{size[1]}"
 
 
-def _opened(path: str | os.PathLike[str]) -> Image.Image:
+def _opened(
+    path: str | os.PathLike[str], wanted: str = f"picture: give a {', '.join(READ)} file"
+) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -80,7 +83,7 @@ def _opened(path: str | os.PathLike[str]) -> Image.Image:
     except OSError as error:
         if error.errno is not None:
             raise MediaError(f"{path} cannot be read: {error.strerror}") from error
-        raise MediaError(f"{path} is no picture: give a {', '.join(READ)} file") from error
+        raise MediaError(f"{path} is no {wanted}") from error
     except Exception as error:
         raise MediaError(f"{path} is no picture that can be read") from error
     if image.width * image.height > MOST_PIXELS:
@@ -136,7 +139,7 @@ def read(path: Path) -> tuple[np.ndarray, float, dict[str, Any] | None]:
 
 
 def find_mark(path: Path) -> dict[str, Any] | None:
-    with _opened(path) as image:
+    with _opened(path, f"video nor picture that can be read: give {FILMS}") as image:
         info = image.info
         text = info.get("comment") or info.get("Comment")
         return provenance.from_text(text) or provenance.from_xmp(info.get("xmp"))

@@ -1,8 +1,8 @@
 """Every file that is saved says that a model made it; latents travel beside it in a sidecar.
 
 mark       JSON in the file itself: generator, IPTC source type, the request, a random clip id
-sidecar    NAME.reel beside NAME.mp4: a safetensors file with the latents, bound to the video
-           by the clip id and by the SHA-256 of the video's packets, which no re-tagging changes
+sidecar    NAME.reel beside NAME.mp4, which names it: a safetensors file with the latents, bound to
+           the video by the clip id and by the SHA-256 of its packets, which no re-tagging changes
 """
 
 import dataclasses
@@ -50,7 +50,7 @@ def generator() -> str:
 
 def metadata_of(found: Mapping[str, Any]) -> dict[str, Any]:
     """A `Video`'s metadata from the mark of its file: the inverse of `mark`."""
-    own = ("generator", "digital_source_type", "clip_id", "lineage")
+    own = ("generator", "digital_source_type", "clip_id", "lineage", "latents")
     request = {k: v for k, v in found.items() if k not in own}
     return {"request": request, **{k: found[k] for k in own if k in found}}
 
@@ -144,6 +144,7 @@ class Sidecar:
     video_sha256: str  # of the video's packets
     request: dict[str, Any]
     lineage: list[Any]
+    held: dict[str, Any]  # how the video's frames follow from the latents, as the mark has it
 
 
 def sidecar_path(video: str | os.PathLike[str]) -> Path:
@@ -165,12 +166,47 @@ def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> 
     header = {
         "clip_id": marked["clip_id"],
         "generator": marked["generator"],
+        "latents": marked.get("latents") or {},
         "latents_sha256": _tensor_digest(codec.save({"latents": latents})),
         "lineage": metadata["lineage"],
         "request": metadata["request"],
         "video_sha256": video_sha256,
     }
     return codec.save({"latents": latents}, metadata={_KEY: to_text(header)})
+
+
+def claim_sidecar(video: str | os.PathLike[str]) -> Path:
+    """Where the latents beside a video go; MediaError if another kind of file is there."""
+    path = sidecar_path(video)
+    if path.exists() and not (path.is_file() and _header(path.read_bytes())):
+        raise MediaError(
+            f"{path} is there and holds no latents of worldreel's: move it away, or choose "
+            "another name"
+        )
+    return path
+
+
+def stale_sidecar(video: str | os.PathLike[str], marked: Mapping[str, Any]) -> Path | None:
+    """The sidecar of the clip at `video`, when that is replaced by another, which `marked` is."""
+    path = sidecar_path(video)
+    if not (Path(video).is_file() and path.is_file()):
+        return None
+    try:
+        old = (read_mark(video) or {}).get("clip_id")
+    except MediaError:
+        return None
+    own = old is not None and _header(path.read_bytes()).get("clip_id") == old
+    return path if own and marked["clip_id"] != old else None
+
+
+def _header(raw: bytes) -> dict[str, Any]:
+    """What a sidecar says of itself; nothing when it is none."""
+    try:
+        length = int.from_bytes(raw[:8], "little")
+        found = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"][_KEY])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
@@ -181,21 +217,24 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
     except OSError as error:
         raise MediaError(
             f"{path} cannot be read ({error.strerror}): "
-            "latents lie beside a video that was saved with --latents"
+            "latents lie beside an .mp4 that was saved with them"
         ) from None
-    damaged = MediaError(f"{path} is damaged: save the video again with --latents")
+    damaged = MediaError(
+        f"{path} is damaged: remove it, and {Path(video).name} is encoded from its pixels"
+    )
+    header = _header(raw)
     try:
-        length = int.from_bytes(raw[:8], "little")
-        header = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"][_KEY])
         clip_id, video_sha256 = header["clip_id"], header["video_sha256"]
         request, lineage = dict(header["request"]), list(header["lineage"])
-        expected = header["latents_sha256"]
+        expected, held = header["latents_sha256"], dict(header.get("latents") or {})
     except (ValueError, KeyError, TypeError, RecursionError):
         raise damaged from None
     if _tensor_digest(raw) != expected:
         raise damaged
     if video_sha256 != packets_digest(video) or clip_id != (read_mark(video) or {}).get("clip_id"):
-        raise MediaError(f"{path} belongs to another clip than {video}: remove it")
+        raise MediaError(
+            f"{path} belongs to another clip than {video}: put its own there, or remove it"
+        )
     import safetensors
     import safetensors.torch
 
@@ -209,6 +248,7 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
         video_sha256=video_sha256,
         request=request,
         lineage=lineage,
+        held=held,
     )
 
 

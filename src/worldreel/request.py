@@ -9,72 +9,77 @@ Nothing here needs a model: a bad request ends in one line, before any weights a
 """
 
 import dataclasses
-import difflib
-import functools
-import inspect
 import math
 import operator
-import re
-from collections.abc import Callable, Mapping
-from fractions import Fraction
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from worldreel.errors import RequestError
-
-Size = tuple[int, int]  # width, height in pixels
+from worldreel.framing import Framing, frame
+from worldreel.timeline import WHOLE, Timeline, lay
+from worldreel.values import (
+    Size,
+    integer,
+    number,
+    parse_aspect,
+    parse_canvas,
+    parse_keyframe,
+    parse_region,
+    parse_size,
+    parse_span,
+    parse_time,
+    short,
+    strength_of,
+    text,
+)
 
 LONGEST_PROMPT = 5_000  # characters, for a model whose limits are not known yet
 MOST_STEPS = 1_000
 MOST_GUIDANCE = 100.0
-WIDEST_MISFIT = 1.25  # an aspect may be missed by this factor, no more
 
 _BASE = MappingProxyType({"16:9": (256, 144), "9:16": (144, 256), "1:1": (192, 192)})
-
-# What others call what is asked for here.
-_ELSEWHERE = MappingProxyType(
-    {
-        "text": "prompt",
-        "frames": "num_frames",
-        "video_length": "num_frames",
-        "duration": "seconds",
-        "length": "seconds",
-        "width": "size",
-        "height": "size",
-        "resolution": "size",
-        "aspect_ratio": "aspect",
-        "generator": "seed",
-        "steps": "num_inference_steps",
-        "guidance": "guidance_scale",
-        "cfg": "guidance_scale",
-        "cfg_scale": "guidance_scale",
-        "callback": "progress",
-    }
-)
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class RequestWarning(UserWarning):
     """What is made differs from what was asked: a word that is not known, a length rounded."""
 
 
+def _given() -> Any:
+    """A picture or a clip, which two requests are not compared by."""
+    return dataclasses.field(default=None, compare=False)
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """What was asked. None means: as the model likes it best."""
+    """What was asked. None means: as the model likes it best.
 
-    prompt: str
+    Clips are files, `Video`s or `clips.Clip`s: what stands before and after what is new, and what
+    lies under it (in that case nothing is added, and `time`, `region`, `mask` and `canvas` say
+    where it may change, all over where none is given).
+    """
+
+    prompt: str | None = None  # None: what a clip says of itself
     negative_prompt: str = ""
-    seconds: float | None = None
+    seconds: float | None = None  # of what is new
     num_frames: int | None = None
     size: Size | str | None = None  # (width, height), or "256x144"
     aspect: str | None = None  # "16:9"; not together with size
-    seed: int = 0
+    seed: int | None = 0  # None: one above that of the clip under it
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
-    image: Any = dataclasses.field(default=None, compare=False)  # the first frame
-    last_image: Any = dataclasses.field(default=None, compare=False)
+    image: Any = _given()  # the first frame
+    last_image: Any = _given()
+    keyframes: Sequence[tuple[Any, ...]] = dataclasses.field(default=(), compare=False)
+    before: Any = _given()
+    after: Any = _given()
+    under: Any = _given()
+    time: Any = None  # "0.5:1.5", "6f:18f", or a pair
+    region: Any = None  # (x, y, width, height) in the clip's pixels, or "16,0,64,48"
+    mask: Any = _given()  # a picture or a clip of its size, white where it may change
+    canvas: Any = None  # a larger size, "256x144", and where the clip stands on it: "256x144+0+32"
+    strength: float = 1.0  # the freedom of what may change
+    ring: bool = False  # the last frame is followed by the first
     model: str = "marble"
 
 
@@ -95,6 +100,7 @@ class Limits:
     default_steps: int = 20
     default_guidance: float = 4.5
     max_prompt_characters: int = LONGEST_PROMPT
+    reach: int = 2  # latents' worth of frames that a latent touches: its own, and those after it
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
     # are made, with a note.
     trained_sizes: tuple[Size, ...] = ((144, 80), (256, 144), (80, 144), (96, 96))
@@ -109,142 +115,187 @@ class Plan:
     negative_prompt: str
     width: int
     height: int
-    num_frames: int  # 1 is a picture, else whole groups of frames_per_latent
+    num_frames: int  # of the whole result; 1 is a picture
     fps: int
     seconds: float
     seed: int
     num_inference_steps: int
     guidance_scale: float
-    image: Any = dataclasses.field(default=None, compare=False)
-    last_image: Any = dataclasses.field(default=None, compare=False)
+    timeline: Timeline  # where its parts stand in time
+    framing: Framing  # and in the picture
+    # Seconds of the result that are not as they were, with what lies in reach of what is new; on a
+    # ring that may be its first frames too.
+    changed: tuple[float, float]
+    before: Any = _given()
+    after: Any = _given()
+    under: Any = _given()
+    strength: float = 1.0
+    image: bool = False
+    last_image: bool = False
     model: str = "marble"
     notes: tuple[str, ...] = ()
 
+    @property
+    def clips(self) -> tuple[Any, ...]:
+        """The clips that it is made from."""
+        return tuple(c for c in (self.before, self.after, self.under) if c is not None)
+
     def to_json(self) -> dict[str, Any]:
-        """The plan as plain JSON values; of a picture only that there was one."""
+        """The plan as plain JSON values; of a picture or a clip only that there was one."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        fields["image"] = self.image is not None
-        fields["last_image"] = self.last_image is not None
-        fields["notes"] = list(self.notes)
-        return fields
+        line, framing = fields.pop("timeline"), fields.pop("framing")
+        for name in ("before", "after", "under"):
+            fields[name] = fields[name] is not None
+        return fields | {
+            "changed": list(self.changed),
+            "notes": list(self.notes),
+            "ring": line.ring,
+            "keyframes": [{"latent": k.latent, "strength": k.strength} for k in line.keyframes],
+            "region": framing.region and list(framing.region),
+            "mask": framing.mask is not None,
+            "place": list(framing.place),
+        }
 
 
 def plan(request: Request, limits: Limits) -> Plan:
-    """Take every choice that the request leaves open, or raise the one line that says why not."""
+    """Take every choice that the request leaves open, or raise the one line that says why not.
+
+    Its clips and its mask are ready ones: see `clips.ready`.
+    """
     check(request, longest=limits.max_prompt_characters)
-    frames, note = _frames(request, limits)
-    _leave_room(request, frames, limits)
-    width, height = _size(request, limits)
+    clips = [c for c in (request.under, request.before, request.after) if c is not None]
+    own = dict.fromkeys(c.prompt for c in clips if c.prompt)
+    prompt = request.prompt if request.prompt is not None else next(iter(own), None)
+    if prompt is None:
+        raise RequestError(f"{clips[0].name} does not say what it shows: give a prompt")
+    frames, notes = _frames(request, limits)
+    line = lay(request, frames, limits)
+    if request.prompt is None and len(own) > 1:
+        notes.append(f"the prompt is the first clip's: {short(prompt)}")
+    framing, moved = frame(request, clips, limits)
+    notes += [*line.notes, *moved]
+    width, height = framing.size
+    seed = request.seed
+    if seed is None:
+        seed = 0 if request.under.seed is None else (request.under.seed + 1) % 2**64
     steps, guidance = request.num_inference_steps, request.guidance_scale
+    shown = line.window[1] * limits.frames_per_latent if clips else frames
+    group, first = limits.frames_per_latent, line.paint[0] * limits.frames_per_latent - line.hidden
+    last = (line.paint[1] + limits.reach - 1) * group - line.hidden
     return Plan(
-        prompt=request.prompt.strip(),
+        prompt=prompt.strip(),
         negative_prompt=request.negative_prompt.strip(),
         width=width,
         height=height,
-        num_frames=frames,
+        num_frames=line.num_frames,
         fps=limits.fps,
-        seconds=frames / limits.fps,
-        seed=operator.index(request.seed),
+        seconds=line.num_frames / limits.fps,
+        seed=operator.index(seed),
         num_inference_steps=limits.default_steps if steps is None else operator.index(steps),
         guidance_scale=limits.default_guidance if guidance is None else float(guidance),
-        image=request.image,
-        last_image=request.last_image,
+        timeline=line,
+        changed=(max(first, 0) / limits.fps, min(last, line.num_frames) / limits.fps),
+        before=request.before,
+        after=request.after,
+        under=request.under,
+        framing=framing,
+        strength=float(request.strength),
+        image=request.image is not None,
+        last_image=request.last_image is not None,
         model=request.model,
-        notes=(*((note,) if note else ()), *_untrained((width, height), frames, limits)),
+        notes=(
+            *(note for clip in clips for note in clip.notes),
+            *notes,
+            *_untrained((width, height), shown, limits),
+        ),
     )
-
-
-def by_name(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, in which a parameter that it does not have is a RequestError."""
-    known = [name for name in inspect.signature(function).parameters if name != "self"]
-
-    @functools.wraps(function)
-    def checked(*args: P.args, **asked: P.kwargs) -> R:
-        for name in asked:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                meant = _ELSEWHERE.get(name) or next(iter(near), None)
-                does = f"did you mean {meant}?" if meant in known else f"it has {', '.join(known)}"
-                raise RequestError(f"{function.__name__} has no parameter {_short(name)}: {does}")
-        return function(*args, **asked)
-
-    return checked
 
 
 def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
     """Refuse what no model could make: it needs no limits but the length of a prompt."""
-    _text("prompt", request.prompt, longest)
-    if not request.prompt.strip():
+    beside = request.before is not None or request.after is not None
+    clips = beside or request.under is not None
+    if not (request.prompt is None and clips) and not text("prompt", request.prompt, longest):
         raise RequestError("the prompt is empty: say in a sentence what the video shows")
-    _text("negative prompt", request.negative_prompt, longest)
+    text("negative prompt", request.negative_prompt, longest)
     if request.seconds is not None:
         if request.num_frames is not None:
             raise RequestError("give seconds or num_frames, not both")
-        seconds = _number("seconds", request.seconds)
+        seconds = number("seconds", request.seconds)
         if seconds <= 0:
             raise RequestError(f"a video cannot last {seconds:g} s: seconds must be above zero")
-    if request.num_frames is not None and _integer("num_frames", request.num_frames) < 1:
-        raise RequestError(f"num_frames must be at least 1, not {_short(request.num_frames)}")
+    if request.num_frames is not None and integer("num_frames", request.num_frames) < 1:
+        raise RequestError(f"num_frames must be at least 1, not {short(request.num_frames)}")
     if request.size is not None:
         if request.aspect is not None:
             raise RequestError("give a size or an aspect, not both")
         parse_size(request.size)
     if request.aspect is not None:
         parse_aspect(request.aspect)
-    if not 0 <= _integer("the seed", request.seed) < 2**64:
-        raise RequestError(f"the seed must be from 0 to 2**64 - 1, not {_short(request.seed)}")
+    if request.seed is not None or request.under is None:
+        if not 0 <= integer("the seed", request.seed) < 2**64:
+            raise RequestError(f"the seed must be from 0 to 2**64 - 1, not {short(request.seed)}")
     if request.num_inference_steps is not None:
-        steps = _integer("the number of steps", request.num_inference_steps)
+        steps = integer("the number of steps", request.num_inference_steps)
         if not 1 <= steps <= MOST_STEPS:
             raise RequestError(
-                f"the number of steps must be from 1 to {MOST_STEPS}, not {_short(steps)}"
+                f"the number of steps must be from 1 to {MOST_STEPS}, not {short(steps)}"
             )
     if request.guidance_scale is not None:
-        guidance = _number("the guidance scale", request.guidance_scale)
+        guidance = number("the guidance scale", request.guidance_scale)
         if not 0 <= guidance <= MOST_GUIDANCE:
             raise RequestError(
                 f"the guidance scale must be from 0 to {MOST_GUIDANCE:g}, not {guidance:g}"
             )
     if not isinstance(request.model, str) or not request.model.strip():
         raise RequestError("the model must be a name or a folder, such as 'marble'")
+    if not isinstance(request.keyframes, list | tuple):
+        raise RequestError(
+            f"keyframes are a list of (time, picture), not {short(request.keyframes)}"
+        )
+    for keyframe in request.keyframes:
+        parse_time(parse_keyframe(keyframe)[0], 1, "the time of a keyframe")
+    _check_change(request, beside)
 
 
-def parse_size(size: object) -> Size:
-    """(256, 144) from "256x144", or from a pair of integers."""
-    if isinstance(size, str):
-        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX\u00d7*]\s*(\d{1,6})\s*", size)
-        pair = match.groups() if match else ()
-    else:
-        pair = tuple(size) if isinstance(size, tuple | list) else ()
-    try:
-        width, height = (int(n) if isinstance(n, str) else operator.index(n) for n in pair)
-    except (TypeError, ValueError):
-        width = height = 0
-    if width < 1 or height < 1:
-        raise RequestError(f"a size is WIDTHxHEIGHT in pixels, such as 256x144, not {_short(size)}")
-    return width, height
+def _check_change(request: Request, beside: bool) -> None:
+    """What belongs to a clip that lies under, and what does not."""
+    strength_of("a change", request.strength)
+    wheres = ("time", "region", "mask", "canvas")
+    where = [name for name in wheres if getattr(request, name) is not None]
+    if request.under is None:
+        if where or request.strength != 1:
+            what = where[0] if where else "strength"
+            raise RequestError(f"{what} says what of a clip may change: give that clip")
+        return
+    if beside or request.ring:
+        raise RequestError("a clip is changed, or something is put beside it: not both at once")
+    if request.seconds is not None or request.num_frames is not None:
+        raise RequestError("a clip that is changed keeps its length: give no seconds")
+    if request.canvas is not None and request.strength != 1:
+        raise RequestError("outside of a clip there is nothing to keep: give no strength")
+    if request.time is not None:
+        parse_span(request.time, 1)
+    if request.region is not None:
+        parse_region(request.region)
+    if request.canvas is not None:
+        parse_canvas(request.canvas)
 
 
-def parse_aspect(aspect: object) -> Fraction:
-    """16/9 from "16:9"; decimals count too, as in "2.39:1"."""
-    if isinstance(aspect, str):
-        number = r"(\d{1,5}(?:\.\d{1,5})?)"
-        match = re.fullmatch(rf"\s*{number}\s*[:/]\s*{number}\s*", aspect)
-        if match and (wide := Fraction(match[1])) and (high := Fraction(match[2])):
-            return wide / high
-    raise RequestError(f"an aspect is WIDTH:HEIGHT, such as 16:9, not {_short(aspect)}")
-
-
-def _frames(request: Request, limits: Limits) -> tuple[int, str]:
-    """The number of frames, and a note when it is not just what was asked."""
+def _frames(request: Request, limits: Limits) -> tuple[int, list[str]]:
+    """The number of new frames, and a note when it is not just what was asked."""
     group, fps = limits.frames_per_latent, limits.fps
-    if request.num_frames == 1:
-        return 1, ""
+    if request.under is not None:
+        return 0, []
+    beside = request.before is not None or request.after is not None
+    if request.num_frames == 1 and not beside and not request.ring:
+        return 1, []
     if request.num_frames is not None:
         wanted = float(min(operator.index(request.num_frames), 10**12))
-        said = f"{_short(request.num_frames)} frames"
+        said = f"{short(request.num_frames)} frames"
     else:
-        seconds = limits.default_seconds if request.seconds is None else float(request.seconds)
+        likes = limits.default_seconds / (2 if beside else 1)  # what is beside it is also shown
+        seconds = likes if request.seconds is None else float(request.seconds)
         wanted, said = seconds * fps, f"{seconds:g} s"
     most = math.floor(limits.max_seconds * fps / group + 1e-9)
     if wanted > limits.max_seconds * fps + 1e-9:
@@ -254,25 +305,11 @@ def _frames(request: Request, limits: Limits) -> tuple[int, str]:
         )
     frames = group * min(max(math.floor(wanted / group + 0.5), 1), most)
     if abs(frames - wanted) < 1e-6:
-        return frames, ""
-    whole = {2: "two", 4: "four", 8: "eight"}.get(group, str(group))
-    return frames, (
+        return frames, []
+    return frames, [
         f"{said} became {frames} frames ({round(frames / fps, 2)} s): "
-        f"clips are whole groups of {whole} frames"
-    )
-
-
-def _leave_room(request: Request, frames: int, limits: Limits) -> None:
-    """The last picture is kept in place of a latent, the first comes before them all."""
-    group = limits.frames_per_latent
-    pictures = (request.image is not None) + (request.last_image is not None)
-    least = (1 + (request.last_image is not None)) * group
-    if pictures and frames < least:
-        given = "two pictures" if pictures == 2 else "a picture"
-        raise RequestError(
-            f"{frames} frame{'s' * (frames > 1)} from {given} would leave nothing to paint: "
-            f"ask for {least} frames ({least / limits.fps:.2g} s) or more"
-        )
+        f"clips are whole groups of {WHOLE.get(group, group)} frames"
+    ]
 
 
 def _untrained(size: Size, frames: int, limits: Limits) -> list[str]:
@@ -291,91 +328,3 @@ def _untrained(size: Size, frames: int, limits: Limits) -> list[str]:
             "it may look worse"
         )
     return notes
-
-
-def _size(request: Request, limits: Limits) -> Size:
-    if request.aspect is not None:
-        return _aspect_size(parse_aspect(request.aspect), request.aspect, limits)
-    if request.size is None:
-        return limits.base_sizes[limits.default_aspect]
-    width, height = parse_size(request.size)
-    fits = _on_grid(width, limits), _on_grid(height, limits)
-    if fits != (width, height):
-        raise RequestError(
-            f"{limits.name} cannot make {width}x{height}: its sides are multiples of {limits.grid} "
-            f"from {_on_grid(0, limits)} to {_on_grid(10**9, limits)}; "
-            f"the nearest size is {fits[0]}x{fits[1]}"
-        )
-    return fits
-
-
-def _aspect_size(aspect: Fraction, said: str, limits: Limits) -> Size:
-    for name, size in limits.base_sizes.items():
-        if parse_aspect(name) == aspect:
-            return size
-    wide, high = limits.base_sizes[limits.default_aspect]
-
-    def misfit(size: Size) -> float:
-        return abs(math.log(size[0] / size[1] / aspect)) + abs(
-            math.log(size[0] * size[1] / (wide * high))
-        )
-
-    sides = range(_on_grid(0, limits), _on_grid(10**9, limits) + 1, limits.grid)
-    best = min(((w, _on_grid(round(w / aspect), limits)) for w in sides), key=misfit)
-    if abs(math.log(best[0] / best[1] / aspect)) > math.log(WIDEST_MISFIT):
-        raise RequestError(
-            f"an aspect of {said} is too narrow for {limits.name}: "
-            f"the nearest size is {best[0]}x{best[1]}"
-        )
-    return best
-
-
-def _on_grid(side: int, limits: Limits) -> int:
-    """The nearest side that the grid and the limits hold."""
-    grid = limits.grid
-    least, most = -(-limits.min_side // grid) * grid, limits.max_side // grid * grid
-    return min(max(grid * math.floor(side / grid + 0.5), least), most)
-
-
-def _text(what: str, text: object, longest: int) -> None:
-    if not isinstance(text, str):
-        raise RequestError(f"the {what} must be text, not {type(text).__name__}")
-    if len(text) > longest:
-        raise RequestError(
-            f"the {what} has {len(text):,} characters, and the limit is {longest:,}: shorten it"
-        )
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise RequestError(f"the {what} is not valid Unicode text") from None
-
-
-def _number(what: str, value: object) -> float:
-    try:
-        if isinstance(value, bool | str | bytes):
-            raise TypeError
-        number = float(value)  # type: ignore[arg-type]
-    except OverflowError:
-        number = math.inf
-    except (TypeError, ValueError):
-        raise RequestError(f"{what} must be a number, not {_short(value)}") from None
-    if not math.isfinite(number):
-        raise RequestError(f"{what} must be a finite number, not {_short(value)}")
-    return number
-
-
-def _integer(what: str, value: object) -> int:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise RequestError(f"{what} must be a whole number, not {_short(value)}") from None
-
-
-def _short(value: object) -> str:
-    """A value in a message: one line, never long."""
-    if isinstance(value, int) and abs(value) >= 10**24:
-        return "a number of more than 24 digits"
-    text = " ".join((repr(value) if isinstance(value, str) else str(value)).split())
-    return text if len(text) <= 60 else text[:57] + "..."

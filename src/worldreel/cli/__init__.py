@@ -1,6 +1,12 @@
 """The command line: a room per command, imported when it is called.
 
 worldreel generate PROMPT     a sentence becomes a video
+worldreel extend CLIP PROMPT  a clip goes on, or begins earlier
+worldreel connect A B         two clips become one
+worldreel loop WHAT           a video without an end
+worldreel fill CLIP           a part of a clip is painted anew
+worldreel retake CLIP         a span of a clip is played again
+worldreel edit CLIP PROMPT    a clip as other words have it
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
 worldreel eval words          weights become figures
@@ -22,7 +28,8 @@ import typer.main
 from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
-ROOMS = ("generate", "doctor", "train", "eval", "world")
+MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
+ROOMS = (*MAKING, "doctor", "train", "eval", "world")
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",

@@ -11,7 +11,7 @@ from worldreel.cli.progress import progress
 from worldreel.errors import RequestError, WorldreelError
 from worldreel.extras import missing
 from worldreel.output import check_writable
-from worldreel.request import parse_size
+from worldreel.values import parse_size
 
 if TYPE_CHECKING:
     import numpy as np

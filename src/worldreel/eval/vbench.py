@@ -55,7 +55,7 @@ def export(
             with warnings.catch_warnings():  # what is not understood stands in the notes
                 warnings.simplefilter("ignore", RequestWarning)
                 video = engine.generate(text, seconds=seconds, seed=seed)
-            video.save(file)
+            video.save(file, sidecar=False)
             unknown = video.metadata["words"]["ignored"]
             notes += [{"prompt": text, "not understood": unknown}] if unknown and not index else []
         made.append({"file": file.name, "prompt": text, "seed": seed})

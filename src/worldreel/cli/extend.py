@@ -1,0 +1,74 @@
+"""`worldreel extend`: a clip goes on."""
+
+from typing import Annotated
+
+import typer
+
+from worldreel.cli.making import Files, length, make
+from worldreel.cli.options import (
+    EPILOG,
+    HELP,
+    AsJson,
+    Clip,
+    Fit,
+    Guidance,
+    Latents,
+    Model,
+    Negative,
+    New,
+    Output,
+    Quiet,
+    Seed,
+    Sheet,
+    Steps,
+    Variations,
+    Words,
+)
+from worldreel.request import Request
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(context_settings=HELP, epilog=EPILOG)
+def extend(
+    clip: Clip,
+    prompt: Words = None,
+    seconds: New = None,
+    before: Annotated[
+        bool, typer.Option("--before", help="What comes before the clip, not after it.")
+    ] = False,
+    output: Output = None,
+    seed: Seed = 0,
+    variations: Variations = 1,
+    size: Fit = None,
+    steps: Steps = None,
+    guidance_scale: Guidance = None,
+    negative_prompt: Negative = "",
+    model: Model = "marble",
+    contact_sheet: Sheet = None,
+    latents: Latents = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say what comes after a clip, or before it: the whole clip and what is new."""
+    request = Request(
+        prompt=prompt,
+        before=None if before else clip,
+        after=clip if before else None,
+        **length(seconds),
+        size=size,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        num_inference_steps=steps,
+        guidance_scale=guidance_scale,
+        model=model,
+    )
+    files = Files(
+        output=output,
+        contact_sheet=contact_sheet,
+        latents=latents,
+        variations=variations,
+        as_json=as_json,
+        quiet=quiet,
+    )
+    make(request, files, {"CLIP": clip})

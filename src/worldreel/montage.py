@@ -1,0 +1,191 @@
+"""A plan on the canvas, and what was painted joined with what was there.
+
+    board = compose(made, known, pictured)     the whole result in latents, and its freedom
+    view = shown(board, window)                the part of it that the network sees
+    joined(board, painted, window)             the whole again, what is kept bit for bit as it was
+    composite(made, latents, decode)           its pixels: the sources' where nothing changed
+
+Latents are B C T H W with B = 1; frames that are counted from the first latent's first, shown or
+not, are "positions" 0 to 4T here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from worldreel import canvas, pictures
+from worldreel.canvas import Canvas
+from worldreel.clips import ROLES
+from worldreel.errors import RequestError
+from worldreel.models.compressor import FRAMES, STRIDE
+from worldreel.request import Plan
+
+Encode = Callable[..., Tensor]  # of frames F H W 3 uint8 and `told`: 1 C F/4 h w
+Decode = Callable[..., np.ndarray]  # of latents B C T h w, `ring` and `told`: B 4T H W 3 uint8
+Progress = Callable[[str, int, int], None]
+
+
+def stills(made: Plan, encode: Encode) -> tuple[list[Tensor], list[str]]:
+    """A latent for each keyframe, four equal frames, and what was done to pictures to fit them."""
+    latents, notes = [], []
+    for keyframe in made.timeline.keyframes:
+        picture = pictures.read_image(keyframe.picture)
+        pixels, done = pictures.fitted(picture, (made.width, made.height))
+        notes += [f"{keyframe.name}, {done}"] if done else []
+        latents.append(encode(np.repeat(pixels[None], FRAMES, 0)))
+    return latents, notes
+
+
+def sources(
+    made: Plan, encode: Encode, decode: Decode, told: Progress
+) -> tuple[Plan, dict[str, Tensor]]:
+    """The latents of a plan's clips, each 1 C t h w, and the plan with their exact frames."""
+    exact, latents = {}, {}
+    for role in ROLES:
+        clip = getattr(made, role)
+        if clip is None:
+            continue
+        if clip.latents is None:
+            ends = ((clip.hidden, clip.rest), (0, 0), (0, 0), (0, 0))
+            latents[role] = encode(np.pad(clip.frames, ends, "edge"), told=told)
+            continue
+        latents[role] = torch.as_tensor(clip.latents).detach().cpu()
+        if clip.decoded and not clip.exact:
+
+            def reading(_: str, done: int, total: int) -> None:
+                told("clip", done, total)
+
+            frames = decode(latents[role], ring=clip.ring, told=reading)[0]
+            frames = frames[clip.hidden : clip.hidden + clip.num_frames]
+            exact[role] = dataclasses.replace(clip, frames=frames, exact=True)
+    return dataclasses.replace(made, **exact), latents
+
+
+def free(made: Plan) -> np.ndarray:
+    """Where the result may differ from its sources: (4T, H, W) or (4T, 1, 1), True there."""
+    line, under, framing = made.timeline, made.under, made.framing
+    first, stop = (at * FRAMES for at in line.paint)
+    changes = np.zeros((FRAMES * line.num_latents, 1, 1), bool)
+    changes[first:stop] = True
+    if not framing.partly:
+        return changes
+    (x, y), (width, height) = framing.place, under.size
+    inside = np.ones((len(changes), height, width), bool)  # in the clip's own pixels
+    if framing.region is not None:
+        left, top, wide, high = framing.region
+        inside[:] = False
+        inside[:, top : top + high, left : left + wide] = True
+    if framing.mask is not None:
+        ends = ((line.hidden, under.rest), (0, 0), (0, 0))
+        inside &= framing.mask if len(framing.mask) == 1 else np.pad(framing.mask, ends, "edge")
+    if framing.region is None and framing.mask is None:
+        inside[:] = False  # a larger canvas alone: the clip stays as it is
+    allowed = np.ones((len(changes), made.height, made.width), bool)
+    allowed[:, y : y + height, x : x + width] = inside
+    return allowed & changes
+
+
+def compose(
+    made: Plan, known: Mapping[str, Tensor], pictured: Sequence[Tensor], *, channels: int
+) -> Canvas:
+    """The canvas of the whole result, of the latents of its clips and of its keyframes."""
+    line = made.timeline
+    shape = (1, channels, line.num_latents, made.height // STRIDE, made.width // STRIDE)
+    board = canvas.ring(shape) if line.ring else canvas.blank(shape)
+    if "before" in known:
+        board = canvas.keep(board, known["before"])
+    if "after" in known:
+        board = canvas.keep(board, known["after"], at=-line.trail)
+    if "under" in known:
+        (x, y), under = (at // STRIDE for at in made.framing.place), known["under"]
+        placed = board.known.clone()
+        placed[..., y : y + under.shape[3], x : x + under.shape[4]] = under
+        loose = dataclasses.replace(canvas.loosen(placed, made.strength), ring=line.ring)
+        changes = _free_latents(free(made)).expand_as(board.freedom)
+        if not changes.any():
+            raise RequestError("the mask is black during all of that span: nothing may change")
+        board = canvas.keep(loose, placed, where=~changes)
+    for keyframe, still in zip(line.keyframes, pictured, strict=True):
+        board = canvas.keep(board, still, at=keyframe.latent, strength=keyframe.strength)
+    return board
+
+
+def _free_latents(changes: np.ndarray) -> Tensor:
+    """1 1 T h w, or 1 1 T 1 1 where a whole picture changes or none of it."""
+    stride = (FRAMES, 1, 1) if changes.shape[1:] == (1, 1) else (FRAMES, STRIDE, STRIDE)
+    return canvas.latent_mask(torch.from_numpy(changes), stride=stride)
+
+
+def shown(board: Canvas, window: tuple[int, int]) -> Canvas:
+    """The part of a canvas that the network sees; on a ring it may run over the end."""
+    start, count = window
+    if count == board.shape[2]:
+        return board
+    known, freedom = (x.roll(-start, dims=2)[:, :, :count] for x in (board.known, board.freedom))
+    return Canvas(known=known, freedom=freedom)
+
+
+def joined(board: Canvas, painted: Tensor, window: tuple[int, int]) -> Tensor:
+    """The latents of the whole, of which a part was painted."""
+    start, count = window
+    if count == board.shape[2]:
+        return painted
+    whole = board.known.to(painted).roll(-start, dims=2).clone()
+    whole[:, :, :count] = painted
+    return whole.roll(start, dims=2)
+
+
+def composite(
+    made: Plan, latents: Tensor, decode: Decode, told: Progress, *, reach: int
+) -> np.ndarray:
+    """The frames of the result, F H W 3: decoded where something changed, and within its reach;
+    elsewhere the sources' own, byte for byte."""
+    line = made.timeline
+    pixels = np.zeros((FRAMES * line.num_latents, made.height, made.width, 3), np.uint8)
+    anew = _within_reach(free(made), reach, line.ring)
+    (x, y), known = made.framing.place, np.zeros(len(pixels), bool)
+    after = FRAMES * (line.num_latents - line.trail)
+    for clip, start in ((made.before, 0), (made.after, after), (made.under, 0)):
+        if clip is not None:
+            span = slice(start + clip.hidden, start + clip.hidden + clip.num_frames)
+            width, height = clip.size
+            pixels[span, y : y + height, x : x + width] = clip.frames
+            known[span] = True
+    seen = np.arange(len(pixels)) - line.hidden
+    seen = (seen >= 0) & (seen < made.num_frames)
+    anew = anew | ~known[:, None, None]
+    needed = np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1)
+    for first, stop in _runs(np.asarray(needed)):
+        span = slice(FRAMES * first, FRAMES * stop)
+        if stop - first == line.num_latents:
+            fresh = decode(latents, ring=line.ring, told=told)[0]
+        else:  # a latent's pixels follow from it and from the one before it
+            past = reach - 1 if first or line.ring else 0
+            part = latents.roll(past - first, dims=2)[:, :, : past + stop - first]
+            fresh = decode(part, told=told)[0, FRAMES * past :]
+        np.copyto(pixels[span], fresh, where=anew[span, ..., None])
+    return pixels[line.hidden : line.hidden + made.num_frames]
+
+
+def _within_reach(changes: np.ndarray, reach: int, ring: bool) -> np.ndarray:
+    """What may change, and what follows it by less than `reach` latents."""
+    by_latent = changes.reshape(-1, FRAMES, *changes.shape[1:])
+    touched = by_latent.any(1, keepdims=True)  # T 1 H W
+    out = by_latent.copy()
+    for by in range(1, reach):
+        late = np.roll(touched, by, axis=0)
+        if not ring:
+            late[:by] = False
+        out |= late
+    return out.reshape(changes.shape)
+
+
+def _runs(needed: np.ndarray) -> list[tuple[int, int]]:
+    """Half-open spans in which all are needed."""
+    ends = np.flatnonzero(np.diff(np.r_[0, needed.astype(int), 0])).tolist()
+    return list(zip(ends[::2], ends[1::2], strict=True))
