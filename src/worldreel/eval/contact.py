@@ -20,7 +20,7 @@ from worldreel.eval.pieces import Body
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
-TOUCH = 0.09  # of half the width: what is nearer touches
+TOUCH = 0.075  # of half the width: what is nearer touches
 MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
 APART = 0.12  # of the same: what comes from further away than this comes to touch
 WINDOW = 3  # frames before and after a push

@@ -265,7 +265,7 @@ DAMAGES = (
     Damage(name="a stretch", spoil=stretched, caught=("rigidity",)),
     Damage(name="a jump cut", spoil=jump_cut, caught=("seams",)),
     Damage(name="a frozen stretch", spoil=halted, caught=("alive", "seams")),
-    Damage(name="reversed time", spoil=backwards, caught=("gravity", "time")),
+    Damage(name="reversed time", spoil=backwards, caught=("gravity", "contact", "time")),
     Damage(name="a colour ramp", spoil=colour_ramp, caught=("drift",)),
     Damage(name="blur", spoil=blurred, caught=("drift",)),
     Damage(name="a frozen clip", spoil=frozen, caught=("alive",)),
