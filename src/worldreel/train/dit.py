@@ -105,7 +105,10 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
     """The step's randomness for this rank's B C T H W; drawn for the whole batch, then cut."""
     generator = Generator().manual_seed(c.seed * 1_000_003 + step)
     total = shape[0] * ranks.size
-    noise = torch.randn((total, *shape[1:]), generator=generator)
+    luck = generator
+    if ranks.device.type != "cpu":  # a processor needs longer for the noise than a GPU for a step
+        luck = Generator(ranks.device).manual_seed(generator.initial_seed())
+    noise = torch.randn((total, *shape[1:]), generator=luck, device=luck.device)
     sigma = flow.draw_levels(total, generator=generator, shift=c.shift)[:, None]
     u = torch.rand(3, total, generator=generator)
     context = (torch.where(u[0] < 0.5, 0.0, c.context_level * u[1]))[:, None]
@@ -172,8 +175,10 @@ def compile_blocks(model: DiT) -> bool:
         if not shutil.which(os.environ.get("CXX", usual)):
             return False
     torch._dynamo.config.recompile_limit = 64  # a graph per shape and canvas
+    # A GPU has many canvases to see in little time: what varies becomes a variable of the graph.
+    dynamic = False if model.head.weight.device.type == "cpu" else None
     for block in model.blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
+        block.forward = torch.compile(block.forward, dynamic=dynamic)
     return True
 
 
