@@ -95,6 +95,7 @@ class Live:
             raise ValueError("live data needs sources, each of a weight above 0")
         self.sources, self.seed, self.chinese = tuple(sources), seed, chinese
         self.drawn = [0] * len(sources)
+        self.begun = False
         self.pool = _pool(jobs) if jobs else None
         self.streams = [
             [
@@ -108,6 +109,8 @@ class Live:
         return self
 
     def __next__(self) -> Batch:
+        if not self.begun:
+            self._begin()
         which = turn(self.drawn, self.sources)
         source = self.sources[which]
         share = source.batch // source.lanes
@@ -119,6 +122,13 @@ class Live:
             for place in range(first, first + share)
         ]
         return _batch(which, rows, source, self.chinese)
+
+    def _begin(self) -> None:
+        """Have the first clips of all lanes drawn at once, not lane by lane as they are needed."""
+        self.begun = True
+        for source, drawn, lanes in zip(self.sources, self.drawn, self.streams, strict=True):
+            for lane in lanes:
+                lane.expect(drawn * (source.batch // source.lanes))
 
     def state_dict(self) -> dict[str, Any]:
         """JSON; small."""
@@ -197,6 +207,12 @@ class _Lane:
         if group != self.group:
             self._turn(group)
         return self.rows[int(self.order[at])]
+
+    def expect(self, place: int) -> None:
+        """Have the clips of a place's group drawn by other processes, if there are any."""
+        if self.pool is not None:
+            group = place // (2 * self.each * self.source.reuse)
+            self.ahead = group, self._ordered(group)
 
     def _turn(self, group: int) -> None:
         rows = []

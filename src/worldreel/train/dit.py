@@ -17,7 +17,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -175,11 +175,24 @@ def compile_blocks(model: DiT) -> bool:
         if not shutil.which(os.environ.get("CXX", usual)):
             return False
     torch._dynamo.config.recompile_limit = 64  # a graph per shape and canvas
+    if model.head.weight.device.type == "cpu":
+        for block in model.blocks:
+            block.forward = torch.compile(block.forward, dynamic=False)
+        return True
     # A GPU has many canvases to see in little time: what varies becomes a variable of the graph.
-    dynamic = False if model.head.weight.device.type == "cpu" else None
     for block in model.blocks:
-        block.forward = torch.compile(block.forward, dynamic=dynamic)
+        block.forward = _for_painted(block.forward, torch.compile(block.forward))
     return True
+
+
+def _for_painted(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """A block that is compiled for what is painted; what is kept is little, in many forms."""
+
+    def forward(x: Tensor, *rest: Any) -> Any:
+        chunks = rest[4] if len(rest) > 4 else ()
+        return (plain if chunks else compiled)(x, *rest)
+
+    return forward
 
 
 class Learner:
