@@ -202,7 +202,7 @@ def _device() -> str:
 
 def fresh(part: Part, plan: dict[str, Any]) -> Fresh:
     """A part's clips: of packed takes, or of new scenes where there is MuJoCo."""
-    pack = next(p for p in SHEET.packs if p.name == part.pack)
+    pack = _pack(part)
     settings = synth.Settings(
         size=part.size,
         seconds=pack.seconds or 2.0,
@@ -216,6 +216,10 @@ def fresh(part: Part, plan: dict[str, Any]) -> Fresh:
         settings=settings, weight=part.weight, batch=part.batch, group=part.group,
         reuse=part.reuse * plan["reuse"], **where,
     )  # fmt: skip
+
+
+def _pack(part: Part) -> Pack:
+    return next(pack for pack in SHEET.packs if pack.name == part.pack)
 
 
 def _takes(pack: Pack) -> Path:
@@ -385,8 +389,7 @@ def check(*_: str) -> dict[str, Any]:
 
 def _work(part: Part) -> float:
     """Pixels that a step of a part needs drawn."""
-    pack = next(p for p in SHEET.packs if p.name == part.pack)
-    frames = max(1, round(12 * pack.seconds))
+    frames = max(1, round(12 * _pack(part).seconds))
     return part.batch / (2 * part.reuse) * part.size[0] * part.size[1] * frames
 
 
