@@ -47,6 +47,7 @@ from worldreel.world.labels import LABELS
 
 PEAK = 790e12  # dense bf16 products of an H200, measured on large matrices, FLOP/s
 SHARE = 0.2  # of it, that a step of narrow layers is expected to reach; below half: see docs/gpu.md
+STEPPING = 0.85  # of the minutes: compiling and the first clips take the rest
 PACKAGED = checkpoint.PACKAGED / "marble"
 
 
@@ -343,7 +344,7 @@ def check(*_: str) -> dict[str, Any]:
     """Draw, encode and step here: right or not, how fast, and the plan that follows from it.
 
     The steps are scaled so that they fit into the minutes, and clips are seen again as often as
-    drawing is slower than training. A ValueError where something is wrong.
+    drawing is slower than training. A TrainingError, and the plan, where something is wrong.
     """
     ranks, plan = Ranks(device=torch.device(_device())), planned()
     plan |= {"scale": 1.0, "reuse": 1, "physics": SHEET is FULL and find_spec("mujoco") is not None}
@@ -368,7 +369,7 @@ def check(*_: str) -> dict[str, Any]:
         seconds += steps * mean
         wanted = sum(part.weight * _work(part) for part in chosen) / weight
         busy = max(busy, wanted / mean / _work(dataclasses.replace(small, batch=2, reuse=1)))
-    plan["scale"] = min(2.0, 60 * SHEET.minutes / seconds)
+    plan["scale"] = min(2.0, STEPPING * 60 * SHEET.minutes / seconds)
     plan["reuse"] = max(1, math.ceil(busy / drawn[plan["device"]]))
     planned_rows = expect()
     share = 60 * planned_rows["minutes"] / seconds * SHARE
@@ -453,6 +454,8 @@ def collect(out: str = "out", storage: str = "int8", *_: str) -> dict[str, Any]:
 
     storage: int8 to use it; fp16 for weights that a later run begins from.
     """
+    if not (SHEET.root / "dit").is_dir() or not list((SHEET.root / "dit").glob("final*")):
+        raise CheckpointError("the trainer has saved nothing yet: `status` tells how far it is")
     held = checkpoint.load(SHEET.root / "dit/final", kind="dit")
     step, model = held.provenance["steps"], SHEET.root / "model"
     shutil.rmtree(model, ignore_errors=True)

@@ -47,6 +47,8 @@ def test_one_process_apart_until_it_is_stopped(tmp_path):
     pid = apart.start(tmp_path, command)
     assert apart.start(tmp_path, command) == pid == apart.alive(tmp_path)
     assert apart.stop(tmp_path) == pid
+    assert apart.alive(tmp_path) == 0 and apart.stop(tmp_path) == 0
+    assert apart.start(tmp_path, [sys.executable, "-c", "print('again')"]) != pid
     while apart.alive(tmp_path):
         time.sleep(0.01)
-    assert apart.stop(tmp_path) == 0
+    assert (tmp_path / "train.log").read_text().endswith("again\n")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,16 @@ def alive(root: Path) -> int:
         os.kill(pid, 0)
     except ProcessLookupError:
         return 0
-    return pid
+    return 0 if _ended(pid) else pid
+
+
+def _ended(pid: int) -> bool:
+    """Whether it is a zombie: ended, and its parent, which is gone or busy, has not asked yet."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def stop(root: Path) -> int:
@@ -42,4 +52,6 @@ def stop(root: Path) -> int:
     pid = alive(root)
     if pid:
         os.killpg(pid, signal.SIGKILL)
+    while alive(root):
+        time.sleep(0.05)
     return pid
