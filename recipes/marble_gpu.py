@@ -100,9 +100,9 @@ PLAIN = tuple(sorted(CORE))
 FULL = Sheet(
     root=Path("runs/marble-gpu"),
     packs=(
-        Pack(name="c24", first_seed=5_000_000, count=8_192, seconds=2, within=PLAIN),
-        Pack(name="r24", first_seed=5_100_000, count=12_288, seconds=2),
-        Pack(name="r48", first_seed=5_200_000, count=4_096, seconds=4),
+        Pack(name="c24", first_seed=5_000_000, count=16_384, seconds=2, within=PLAIN),
+        Pack(name="r24", first_seed=5_100_000, count=32_768, seconds=2),
+        Pack(name="r48", first_seed=5_200_000, count=8_192, seconds=4),
         Pack(name="c1", first_seed=5_300_000, count=8_192, seconds=0, within=PLAIN),
         Pack(name="r1", first_seed=5_400_000, count=16_384, seconds=0),
     ),

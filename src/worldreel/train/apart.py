@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+_OWN: dict[int, subprocess.Popen[bytes]] = {}  # started by this very process, which must ask
 
 
 def start(root: Path, command: Sequence[str]) -> int:
@@ -19,6 +20,7 @@ def start(root: Path, command: Sequence[str]) -> int:
     root.mkdir(parents=True, exist_ok=True)
     with (root / "train.log").open("ab") as out:
         child = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
+    _OWN[child.pid] = child
     (root / "pid").write_text(str(child.pid))
     return child.pid
 
@@ -29,8 +31,8 @@ def alive(root: Path) -> int:
     pid = int(file.read_text()) if file.exists() else 0
     if not pid:
         return 0
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # one that this very process started, and that has ended
+    if pid in _OWN and _OWN[pid].poll() is not None:
+        return 0
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
