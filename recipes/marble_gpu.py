@@ -165,7 +165,7 @@ SMOKE = Sheet(
     ),
     preset=dataclasses.replace(presets.TINY_DIT, text_dim=192),
     compressor=presets.TINY_COMPRESSOR,
-    minutes=1.0,
+    minutes=30.0,
     jobs=1,
     samples=1,
     compile=False,
