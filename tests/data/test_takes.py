@@ -1,6 +1,7 @@
 """Packed takes: the same scenes, facts and pictures, from a fraction of the bytes, no physics."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import worldreel
+from worldreel.cli import main as cli
 from worldreel.data import synth, takes
 from worldreel.data.live import Fresh, Live
 from worldreel.data.takes import PLACE, TURN, Folder, pack, packed
@@ -218,3 +220,13 @@ def test_the_same_scene_acted_out_twice_is_one_take(pairs):
     take = pairs[0][0]
     again = act(take.scene, size=SETTINGS.size)
     assert np.array_equal(packed(0, take).poses, packed(0, again).poses)
+
+
+def test_the_command_line_packs(tmp_path, capsys):
+    args = ["world", "pack", "--out", str(tmp_path / "out"), "--seconds", "1", "--seed", "300"]
+    assert cli([*args, "--count", "2", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["takes"] + told["left_out"] == 2 and told["bytes"] > 100
+    assert cli([*args, "--count", "0"]) == 2
+    assert cli([*args, "--count", "2", "--seconds", "0.4"]) == 2
+    assert "multiples of 4 frames" in capsys.readouterr().err
