@@ -212,7 +212,9 @@ def fresh(part: Part, plan: dict[str, Any]) -> Fresh:
         within=pack.within,
         device=plan["device"],
     )
-    where = {"first_seed": pack.first_seed} if plan["physics"] else {"takes": str(_takes(pack))}
+    where: dict[str, Any] = {"takes": str(_takes(pack))}
+    if plan["physics"]:
+        where = {"first_seed": pack.first_seed}
     return Fresh(
         settings=settings, weight=part.weight, batch=part.batch, group=part.group,
         reuse=part.reuse * plan["reuse"], **where,

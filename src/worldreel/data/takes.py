@@ -56,8 +56,8 @@ class Packed:
 
     def motion(self) -> Motion:
         steps = np.array([PLACE] * 3 + [TURN] * 4)
-        rows = ((*map(int, row[:3]), float(row[3]) * IMPULSE) for row in self.contacts)
-        return Motion(pose=self.poses * steps, contacts=tuple(rows))
+        rows = tuple((int(f), int(a), int(b), float(n) * IMPULSE) for f, a, b, n in self.contacts)
+        return Motion(pose=self.poses * steps, contacts=rows)
 
     def take(self, size: tuple[int, int], *, visit: int = 0, within: Sequence[str] = ()) -> Take:
         """The take, filmed for a picture of this size; visits after the first recast it."""
