@@ -112,6 +112,12 @@ MARBLE_COMPRESSOR = CompressorPreset(
     channels=48, coarse=192, fine=96, encoder_blocks=(2, 2), decoder_blocks=(2, 5)
 )
 
+# marble, full: what one large GPU trains in half an hour (docs/gpu.md). As int8 it fits into the
+# package's 32 MiB beside everything else.
+MARBLE_FULL_DIT = DitPreset(
+    channels=48, dim=384, heads=6, layers=10, mlp=1280, text_dim=192, null_word=True, chunk=1
+)
+
 
 def marble_text(slots: int) -> TextPreset:
     """marble's text encoder; the number of slots is the world's (`world.describe.LABELS`)."""

@@ -17,7 +17,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +105,10 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
     """The step's randomness for this rank's B C T H W; drawn for the whole batch, then cut."""
     generator = Generator().manual_seed(c.seed * 1_000_003 + step)
     total = shape[0] * ranks.size
-    noise = torch.randn((total, *shape[1:]), generator=generator)
+    luck = generator
+    if ranks.device.type != "cpu":  # a processor needs longer for the noise than a GPU for a step
+        luck = Generator(ranks.device).manual_seed(generator.initial_seed())
+    noise = torch.randn((total, *shape[1:]), generator=luck, device=luck.device)
     sigma = flow.draw_levels(total, generator=generator, shift=c.shift)[:, None]
     u = torch.rand(3, total, generator=generator)
     context = (torch.where(u[0] < 0.5, 0.0, c.context_level * u[1]))[:, None]
@@ -172,9 +175,24 @@ def compile_blocks(model: DiT) -> bool:
         if not shutil.which(os.environ.get("CXX", usual)):
             return False
     torch._dynamo.config.recompile_limit = 64  # a graph per shape and canvas
+    if model.head.weight.device.type == "cpu":
+        for block in model.blocks:
+            block.forward = torch.compile(block.forward, dynamic=False)
+        return True
+    # A GPU has many canvases to see in little time: what varies becomes a variable of the graph.
     for block in model.blocks:
-        block.forward = torch.compile(block.forward, dynamic=False)
+        block.forward = _for_painted(block.forward, torch.compile(block.forward))
     return True
+
+
+def _for_painted(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Callable[..., Any]:
+    """A block that is compiled for what is painted; what is kept is little, in many forms."""
+
+    def forward(x: Tensor, *rest: Any) -> Any:
+        chunks = rest[4] if len(rest) > 4 else ()
+        return (plain if chunks else compiled)(x, *rest)
+
+    return forward
 
 
 class Learner:
