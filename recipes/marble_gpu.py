@@ -178,8 +178,8 @@ PLAN, STATUS = SHEET.root / "plan.json", SHEET.root / "status.json"
 SETTINGS = Settings(
     name="marble",
     steps=20,
-    guidance_scale=5.0,
-    flow_shift=2.0,
+    guidance_scale=4.5,
+    flow_shift=5.0,
     trained_sizes=tuple(f"{w}x{h}" for w, h in (SMALL, BASE, TALL, SQUARE)),
     trained_seconds=max(pack.seconds for pack in SHEET.packs),
 )
@@ -248,6 +248,7 @@ def dit() -> dit_stage.Config:
         jobs=SHEET.jobs,
         decay_share=0.5,
         warmup=100,
+        shift=4.0,  # as the small one
         # Few shapes: each canvas that a step draws first is a graph to compile.
         tasks={
             "blank": 0.72, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,

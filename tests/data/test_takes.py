@@ -158,7 +158,7 @@ def test_finished_files_stay_and_damaged_ones_are_made_again(folder):
         Folder(folder / "none")
 
 
-def test_batches_from_takes_are_those_of_any_number_of_processes(folder):
+def test_live_batches_come_from_takes(folder):
     net = Compressor(presets.TINY_COMPRESSOR).requires_grad_(False)
     source = Fresh(settings=SETTINGS, takes=str(folder), batch=2, group=2, reuse=1)
     batch = next(Live([source], net, seed=0, jobs=0))

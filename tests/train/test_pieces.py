@@ -41,6 +41,17 @@ def test_a_missing_or_damaged_piece_is_told(model, tmp_path):
     assert not (tmp_path / "again").exists()
 
 
+def test_another_process_of_the_same_number_is_not_taken_for_it(tmp_path):
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    pid = apart.start(tmp_path / "own", command)
+    (tmp_path / "pid").write_text(f"{pid} 1\n")  # of a trainer before the machine was started anew
+    try:
+        assert apart.alive(tmp_path) == 0 and apart.stop(tmp_path) == 0
+        assert apart.alive(tmp_path / "own") == pid
+    finally:
+        apart.stop(tmp_path / "own")
+
+
 def test_one_process_apart_until_it_is_stopped(tmp_path):
     assert apart.alive(tmp_path) == 0 and apart.stop(tmp_path) == 0
     command = [sys.executable, "-c", "import time; print('here', flush=True); time.sleep(600)"]

@@ -27,7 +27,8 @@ from worldreel.errors import CheckpointError
 from worldreel.world.labels import LABELS
 
 LANES = 8
-_TOGETHER = {"cpu": 8, "cuda": 32}  # clips that one task renders, and that are encoded at once
+_TOGETHER = 8  # clips that one task renders, and that are encoded at once
+_ON_A_GPU = 4  # times as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +196,8 @@ class _Lane:
         self.source, self.number, self.compressor, self.key = source, number, compressor, key
         self.pool = pool
         self.each = source.group // source.lanes  # clips of a group in this lane
-        self.together = _TOGETHER[torch.device(source.settings.device).type]
+        on_cpu = torch.device(source.settings.device).type == "cpu"
+        self.together = _TOGETHER * (1 if on_cpu else _ON_A_GPU)
         self.group = -1
         self.rows: list[_Row] = []
         self.order = np.zeros(0, np.int64)

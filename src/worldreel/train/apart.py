@@ -21,32 +21,37 @@ def start(root: Path, command: Sequence[str]) -> int:
     with (root / "train.log").open("ab") as out:
         child = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
     _OWN[child.pid] = child
-    (root / "pid").write_text(str(child.pid))
+    (root / "pid").write_text(f"{child.pid} {_born(child.pid)}\n")
     return child.pid
 
 
 def alive(root: Path) -> int:
     """The process that was started, or 0 when it has ended."""
     file = root / "pid"
-    pid = int(file.read_text()) if file.exists() else 0
-    if not pid:
+    if not file.exists():
         return 0
+    number, _, born = file.read_text().strip().partition(" ")
+    pid = int(number)
     if pid in _OWN and _OWN[pid].poll() is not None:
         return 0
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, or by now somebody else's
         return 0
-    return 0 if _ended(pid) else pid
+    return pid if _born(pid) == born else 0
 
 
-def _ended(pid: int) -> bool:
-    """Whether it is a zombie: ended, and its parent, which is gone or busy, has not asked yet."""
+def _born(pid: int) -> str:
+    """When a process began, in the system's own count: its number alone may come again.
+
+    Nothing of one that has ended and whose parent has not asked yet, nor where there is no /proc.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] == "Z"
+        return ""
+    state, *rest = stat.rpartition(")")[2].split()
+    return "" if state == "Z" else rest[18]
 
 
 def stop(root: Path) -> int:

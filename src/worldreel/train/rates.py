@@ -139,7 +139,7 @@ def noise(c: Config, source: Fresh, learner: Learner, count: int, ranks: Ranks) 
     said = {slot: torch.zeros(count, dtype=torch.long) for slot in learner.text.labels}
     rest: dict[str, Any] = {"captions": [""] * count, "seeds": [0] * count, "labels": said}
     return Batch(
-        bucket=0, still=shape[0] == 1, latents=latents.to(ranks.device),
+        bucket=0, still=source.settings.still, latents=latents.to(ranks.device),
         dense=truth.to(ranks.device), said=said, **rest,
     )  # fmt: skip
 
