@@ -61,7 +61,8 @@ class Live:
     """An endless iterator over batches, with the interface of `data.loader.Loader`.
 
     jobs: processes that render for this rank, or, where the settings name a GPU, that stage what
-    this process then draws on it; 0 does all in this process.
+    this process then draws on it; 0 does all in this process. twins: whether mirrored clips are
+    seen, too.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Live:
         world: int = 1,
         chinese: float = 0.3,
         jobs: int = 1,
+        twins: bool = True,
     ) -> None:
         for source in sources:
             if source.lanes % world or source.batch % source.lanes or source.group % source.lanes:
@@ -88,7 +90,7 @@ class Live:
         self.pool = _pool(jobs) if jobs else None
         self.streams = [
             [
-                _Lane(source, lane, compressor, (seed, which), self.pool)
+                _Lane(source, lane, compressor, (seed, which), self.pool, twins)
                 for lane in _mine(source.lanes, rank, world)
             ]
             for which, source in enumerate(sources)
@@ -175,9 +177,10 @@ class _Lane:
         compressor: Compressor,
         key: tuple[int, int],
         pool: ProcessPoolExecutor | None,
+        twins: bool,
     ) -> None:
         self.source, self.number, self.compressor, self.key = source, number, compressor, key
-        self.pool = pool
+        self.pool, self.twins = pool, twins
         self.each = source.group // source.lanes  # clips of a group in this lane
         self.group = -1
         self.rows: list[_Row] = []
@@ -186,7 +189,7 @@ class _Lane:
 
     def row(self, place: int) -> _Row:
         """What stands at a place of this lane's endless order."""
-        group, at = divmod(place, 2 * self.each * self.source.reuse)
+        group, at = divmod(place, (1 + self.twins) * self.each * self.source.reuse)
         if group != self.group:
             self._turn(group)
         return self.rows[int(self.order[at])]
@@ -194,8 +197,9 @@ class _Lane:
     def _turn(self, group: int) -> None:
         rows = []
         for clips in self._render(group):
-            both = [row for clip in clips for row in (clip, clip.mirrored_twin())]
-            rows += _encoded(both, self.compressor)
+            if self.twins:
+                clips = [row for clip in clips for row in (clip, clip.mirrored_twin())]
+            rows += _encoded(clips, self.compressor)
         self.rows, self.group = rows, group
         rng = np.random.default_rng((*self.key, self.number, group, 0))
         # every clip once, shuffled, and again
