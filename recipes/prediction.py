@@ -179,7 +179,7 @@ def predict(out: Path, made: Sequence[Point], draws: int = scaling.DRAWS) -> dic
         "tolerance": scaling.TOLERANCE,
     }
     bench.write(file, prediction)
-    return prediction
+    return bench.read(file)
 
 
 def check(out: Path, made: Sequence[Point]) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ class Variant:
     look: Look | None = None
 
 
-AVERAGES = "(0.98, 0.995, 0.9995)"  # beside the config's own, of the base: chosen when it is over
+AVERAGES = "(4.0, 20.0, 60.0)"  # beside the config's own, of the base: chosen when it is over
 
 VARIANTS = {
     "base": Variant(what="marble's recipe"),
@@ -73,9 +73,9 @@ VARIANTS = {
         what="wider, fewer samples",
         settings={"preset.dim": "256", "preset.heads": "4", "preset.mlp": "1024"},
     ),
-    "ema-0.98": Variant(what="a short average", look=Look(average="0.98")),
-    "ema-0.995": Variant(what="a shorter average", look=Look(average="0.995")),
-    "ema-0.9995": Variant(what="a longer average", look=Look(average="0.9995")),
+    "ema-long": Variant(what="an average of twice the length", look=Look(average="4.0")),
+    "ema-short": Variant(what="of half the length", look=Look(average="20.0")),
+    "ema-shorter": Variant(what="of a seventh of the length", look=Look(average="60.0")),
     "guide-middle": Variant(
         what="guidance at levels 0.2 to 0.9 alone",
         look=Look(sampling={"guidance_interval": [0.2, 0.9]}),

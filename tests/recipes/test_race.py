@@ -23,7 +23,7 @@ def test_every_variant_is_a_setting_that_training_has(shared):
 
 
 def test_a_race_runs_stops_and_goes_on(shared, chosen, capsys):
-    chosen.only = ["skip", "x", "ema-0.98"]
+    chosen.only = ["skip", "x", "ema-long"]
     chosen.minutes = 0.0  # no time at all: nothing is begun
     found, whole = race.race(shared, chosen)
     assert not found and not whole
@@ -46,10 +46,10 @@ def test_a_race_runs_stops_and_goes_on(shared, chosen, capsys):
     assert again == found
     assert times == {f: f.stat().st_mtime_ns for f in chosen.out.rglob("step-*/*")}
     rows = race.table(found, chosen.only)
-    assert list(rows) == ["base", "skip", "x", "ema-0.98"]
+    assert list(rows) == ["base", "skip", "x", "ema-long"]
     assert rows["base"]["loss seen"]["difference"] == 0
-    assert rows["x"]["verdict"] == "not judged" and rows["ema-0.98"]["trains"] is False
-    assert rows["ema-0.98"]["loss seen"]["difference"] != 0
+    assert rows["x"]["verdict"] == "not judged" and rows["ema-long"]["trains"] is False
+    assert rows["ema-long"]["loss seen"]["difference"] != 0
     assert len(race.markdown(rows, "2026-01-01").splitlines()) == 6
 
 

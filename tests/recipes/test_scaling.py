@@ -32,8 +32,8 @@ def judged(out, point, loss, wrong=None):
     """A run's folder as it is once it is judged."""
     folder = out / "runs" / point.name
     bench.write(folder / "run.json", {"looks": {"": {}}})
-    hits = 0 if wrong is None else round(100 * (1 - wrong))
-    right = [{"kind": i < hits} for i in range(0 if wrong is None else 100)]
+    hits = 0 if wrong is None else round(1000 * (1 - wrong))
+    right = [{"kind": i < hits} for i in range(0 if wrong is None else 1000)]
     look = {"loss": {part: [[loss] * 5] * 4 for part in bench.PARTS}, "right": right}
     about = {"clips": point.clips, "flops": point.flops, "processor_seconds": 1.0}
     bench.write(folder / "judged.json", {**about, "looks": {"": look}})
@@ -44,7 +44,7 @@ def study(tmp_path):
     made = scaling.points(some_sizes(), 4e15, 16, 60)
     for point in made[:-1]:
         loss = float(TRUE(point.parameters, point.clips))
-        judged(tmp_path, point, loss, wrong=3e4 * point.flops**-0.35)
+        judged(tmp_path, point, loss, wrong=1e4 * point.flops**-0.35)
     return tmp_path, made
 
 
@@ -78,7 +78,7 @@ def test_a_prediction_is_written_before_its_run_and_checked_after(study):
     bench.write(out / "begun.json", {"prediction": prediction.fingerprint(said)})
     judged(out, made[-1], truth, wrong=0.05)
     assert prediction.check(out, made)["within"]
-    about = prediction.results(out, some_sizes(), made)
+    about = prediction.results(out, some_sizes(), made, draws=20)
     assert about["laws"]["loss"]["exponents"] == pytest.approx(TRUE.exponents, abs=0.02)
     assert about["laws"]["card"]["exponents"][0] == pytest.approx(0.35, abs=0.1)
     assert about["size exponent"] == pytest.approx(0.35 / 0.75, abs=0.02)
@@ -94,7 +94,7 @@ def test_a_prediction_is_written_before_its_run_and_checked_after(study):
     judged(out, made[-1], 1.05 * truth, wrong=0.05)
     assert not prediction.check(out, made)["within"]
     page.write_text(page.read_text().replace("# Scaling", "# Scaling\n\nWords that stay."))
-    chart.write(out / "docs", prediction.results(out, some_sizes(), made))
+    chart.write(out / "docs", prediction.results(out, some_sizes(), made, draws=20))
     text = page.read_text()
     assert "prediction was WRONG" in text and "Words that stay." in text and text.count("# S") == 1
 
@@ -124,7 +124,7 @@ def test_a_run_without_a_prediction_is_no_test(study):
 def test_a_study_of_seconds(shared, chosen, monkeypatch):
     """Points, prediction, the largest run, the check and the page, without rulers."""
     monkeypatch.setattr(bench, "study", lambda chosen: shared)
-    monkeypatch.setattr(scaling, "SMOKE_BUDGET", 3e8)
+    monkeypatch.setattr(scaling, "SMOKE_BUDGET", 6e7)
     monkeypatch.setattr(scaling, "TINY_WIDTHS", ((16, 1, 1), (32, 1, 1)))
     chosen.smoke, chosen.minutes = True, 0.0
     assert scaling.study(chosen)["finished"] is False

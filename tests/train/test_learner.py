@@ -11,6 +11,7 @@ from worldreel.errors import RequestError
 from worldreel.parallel import Ranks
 from worldreel.train import dit, learner, recipe
 from worldreel.train.learner import Learner
+from worldreel.train.optim import Ema
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NOW = 1e-9  # minutes: stop after one step
@@ -61,7 +62,19 @@ def test_averages_stand_side_by_side(name, tmp_path):
         assert torch.allclose(value, own[f"model.{key}"].half().float(), atol=1e-6)
     same = [checkpoint.fingerprint(held[folder].tensors) for folder in ("final", "final-0.9")]
     assert same[0] == same[1]
-    assert held["final-0.9"].provenance["ema"] == 0.9 and "ema" not in held["final"].provenance
+    told = [held[folder].provenance.get("average") for folder in ("final", "final-0.9")]
+    assert told == [None, 0.9]
+
+
+def test_an_average_by_its_power():
+    """Power 1 is the plain mean; power 3 weighs a step as the square of its number."""
+    model = torch.nn.Linear(1, 1)
+    one, three = (Ema(model, 1.0, power=power) for power in (1.0, 3.0))
+    for value in range(400):
+        model.weight.data.fill_(float(value))
+        one.update(), three.update()
+    assert one.average["weight"].item() == pytest.approx(199, abs=1)
+    assert three.average["weight"].item() == pytest.approx(300, abs=1)
 
 
 def test_all_by_adamw(name):

@@ -171,12 +171,12 @@ def _final(
     told = run.provenance(name, log, ranks, steps=step, seed=c.seed, **spent)
     config = dataclasses.asdict(c.preset)
     # `final` last: it tells whether a save was cut short
-    for decay, average in (*learner.averages.items(), (None, learner.ema)):
-        folder = out / ("final" if decay is None else f"final-{decay}")
+    for given, average in (*learner.averages.items(), (None, learner.ema)):
+        folder = out / ("final" if given is None else f"final-{given}")
         with average.swapped():
             checkpoint.save(
                 folder, kind="dit", config=config, tensors=learner.model.state_dict(),
-                storage="fp16", provenance=told | ({} if decay is None else {"ema": decay}),
+                storage="fp16", provenance=told | ({} if given is None else {"average": given}),
             )  # fmt: skip
     plot(out, names=("loss", "dense", "norm"))
 

@@ -50,8 +50,8 @@ class Config:
     """text: a trained text encoder's folder; start: weights to begin from, or nothing.
 
     compressor: the folder of the one that encodes fresh clips; jobs: processes that render them,
-    per rank. averages: decays of further averages, each in a folder of its own (`final-0.9995`):
-    which is best can be chosen when the run is over.
+    per rank. averages: further ones, each in a folder of its own (`final-4.0`), by their decay or,
+    from 1 on, their power (`optim.Ema`): which is best can be chosen when the run is over.
     """
 
     preset: DitPreset
@@ -230,7 +230,10 @@ class Learner:
             hidden=in_blocks if c.muon else lambda *_: False,
         )  # fmt: skip
         self.ema = Ema(self.model, c.ema)
-        self.averages = {decay: Ema(self.model, decay) for decay in c.averages}
+        self.averages = {
+            given: Ema(self.model, given) if given < 1 else Ema(self.model, 1.0, power=given)
+            for given in c.averages
+        }
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors = {k: v.clone() for k, v in self.both.state_dict().items()}
@@ -244,8 +247,8 @@ class Learner:
         checkpoint.apply(self.both, held.tensors)
         self.opt.load_state_dict(held.extra["optimizer"])
         self.ema.load_state_dict(held.extra["ema"])
-        for decay, average in self.averages.items():
-            average.load_state_dict(held.extra["averages"][str(decay)])
+        for given, average in self.averages.items():
+            average.load_state_dict(held.extra["averages"][str(given)])
 
     def follow(self) -> None:
         """Move the averages towards the weights as they are now."""
