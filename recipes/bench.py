@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from worldreel import checkpoint
+from worldreel import checkpoint, parallel
 from worldreel.checkpoint import PACKAGED
 from worldreel.data import clip as clips
 from worldreel.data import synth
@@ -30,7 +30,6 @@ from worldreel.models import presets
 from worldreel.models.dit import DiT
 from worldreel.models.presets import DitPreset
 from worldreel.output import whole_file
-from worldreel.parallel import Ranks
 from worldreel.train import dit as stage
 from worldreel.train import recipe
 from worldreel.train.learner import Learner, losses
@@ -193,19 +192,20 @@ def flops(bench: Bench, settings: Mapping[str, str], slots: int) -> float:
 
 def pace(bench: Bench, settings: Mapping[str, str], steps: int = 3) -> float:
     """Processor seconds of a training step, measured: the best of some."""
-    ranks = Ranks()
     c = config(bench, Run(name="pace", settings=settings, steps=steps + 1))
-    learner = Learner(c, ranks)
     loader = Loader(c.phases[0].buckets, seed=0, twins=c.twins)
     took = []
-    for step in range(steps + 1):  # the first one warms up
-        batch = next(loader)
-        began = time.process_time()
-        flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
-        learner.opt.zero_grad()
-        (flow_loss + c.dense * dense_loss).backward()
-        learner.opt.step(0.0)
-        took.append(time.process_time() - began)
+    with parallel.start() as ranks:
+        learner = Learner(c, ranks)
+        for step in range(steps + 1):  # the first one warms up
+            batch = next(loader)
+            began = time.process_time()
+            flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
+            learner.opt.zero_grad()
+            (flow_loss + c.dense * dense_loss).backward()
+            learner.opt.step(0.0)
+            learner.follow()
+            took.append(time.process_time() - began)
     return min(took[1:])
 
 

@@ -26,6 +26,7 @@ import torch
 
 from recipes.bench import CASES_SEED, COMPARED, ROOT, Bench, Look, Run, config, read, write
 from worldreel import checkpoint
+from worldreel.device import find_device
 from worldreel.errors import RequestError
 from worldreel.eval import metrics, probes
 from worldreel.eval.cases import Case, Progress, cases
@@ -106,7 +107,8 @@ def _look(
 ) -> dict[str, Any]:
     weights = folder / (f"final-{look.average}" if look.average else "final")
     kind = torch.bfloat16 if bench.bf16 else torch.float32
-    model, text = checkpoint.load_dit(weights, dtype=kind), checkpoint.load_text(bench.text)
+    model = checkpoint.load_dit(weights, dtype=kind).to(find_device("auto"))
+    text = checkpoint.load_text(bench.text)
     loss = {
         part: np.round(held_out(model, text, where).astype(float), 6).tolist()
         for part, where in bench.judged.items()
@@ -145,7 +147,7 @@ def engine_of(bench: Bench, weights: Path, sampling: Mapping[str, Any] | None = 
         text=checkpoint.load_text(bench.text),
         dit=checkpoint.load_dit(weights, dtype=kind),
         compressor=checkpoint.load_compressor(bench.compressor, dtype=kind),
-        device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+        device=find_device("auto"),
     )
 
 
