@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from recipes.bench import Bench
+from recipes.bench import Bench, open_study
 from worldreel.models.presets import TINY_DIT
 
 
@@ -24,7 +24,8 @@ def shared(tiny):
 
 
 @pytest.fixture
-def chosen(tmp_path):
+def chosen(shared, tmp_path):
+    open_study(tmp_path, shared)
     return argparse.Namespace(
         out=tmp_path, steps=4, seeds=2, equal="flops", smoke=False, plan=False, jobs=1,
         minutes=None, only=["base"], budget=None, largest=False, docs=tmp_path / "docs",

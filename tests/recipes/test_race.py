@@ -55,7 +55,6 @@ def test_a_race_runs_stops_and_goes_on(shared, chosen, capsys):
 
 def test_another_study_is_refused(shared, chosen):
     bench.open_study(chosen.out, shared)
-    bench.open_study(chosen.out, shared)
     other = bench.Bench.from_json({**bench.read(chosen.out / "bench.json"), "batch": 4})
     with pytest.raises(RequestError, match="another batch: give another --out"):
         bench.open_study(chosen.out, other)
