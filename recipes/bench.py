@@ -186,7 +186,7 @@ def flops(bench: Bench, settings: Mapping[str, str], slots: int) -> float:
         model = DiT(shaped(bench.preset, settings))
     frames, rows, columns = clips.get(clips.shards(bench.latents[0])[0])[0]["latents"].shape[2:]
     count = frames * rows * columns // bench.preset.patch**2
-    skipped = int(float(settings.get("skip", 0)) * count)
+    skipped = int(float(settings.get("bypass", 0)) * count)
     return 3.0 * model.flops(count, slots, through=count - skipped)
 
 

@@ -2,7 +2,7 @@
 
     python -m recipes.race --plan                      what it will cost
     python -m recipes.race --jobs 2                    all variants, two seeds each
-    python -m recipes.race --only base skip contrast   some of them
+    python -m recipes.race --only base bypass contrast   some of them
     python -m recipes.race --smoke                     all of it, tiny: it says nothing
 
 Each variant is marble's recipe with one change. It takes as many steps as the base's floating-point
@@ -54,7 +54,7 @@ VARIANTS = {
     "adamw-1e-3": Variant(what="AdamW", settings={"muon": "false", "adam_lr": "1e-3"}),
     "adamw-3e-3": Variant(what="AdamW, faster", settings={"muon": "false", "adam_lr": "3e-3"}),
     "no-twins": Variant(what="no mirrored clips", settings={"twins": "false"}),
-    "skip": Variant(what="half of the tokens pass by the middle", settings={"skip": "0.5"}),
+    "bypass": Variant(what="half of the tokens pass by the middle", settings={"bypass": "0.5"}),
     "levels-up": Variant(what="levels towards noise", settings={"mean": "0.5"}),
     "levels-down": Variant(what="levels towards the clip", settings={"mean": "-0.5"}),
     "levels-narrow": Variant(what="levels nearer the middle", settings={"std": "0.7"}),

@@ -23,20 +23,20 @@ def test_every_variant_is_a_setting_that_training_has(shared):
 
 
 def test_a_race_runs_stops_and_goes_on(shared, chosen, capsys):
-    chosen.only = ["skip", "x", "ema-long"]
+    chosen.only = ["bypass", "x", "ema-long"]
     chosen.minutes = 0.0  # no time at all: nothing is begun
     found, whole = race.race(shared, chosen)
     assert not found and not whole
     chosen.minutes = None
     found, whole = race.race(shared, chosen)
     assert whole and {name: len(runs) for name, runs in found.items()} == {
-        "base": 2, "skip": 2, "x": 2,
+        "base": 2, "bypass": 2, "x": 2,
     }  # fmt: skip
     plan = json.loads((chosen.out / "plan.json").read_text())["variants"]
     spent = {name: plan[name]["steps"] * plan[name]["step_flops"] for name in plan}
-    for name in ("skip", "x"):  # as near to the base's operations as whole steps come
+    for name in ("bypass", "x"):  # as near to the base's operations as whole steps come
         assert abs(spent[name] - spent["base"]) <= 0.51 * plan[name]["step_flops"]
-    assert plan["skip"]["steps"] > plan["base"]["steps"] == 4
+    assert plan["bypass"]["steps"] > plan["base"]["steps"] == 4
     for name, runs in found.items():
         for run in runs.values():
             assert run["flops"] == pytest.approx(spent[name], rel=0.01)
@@ -46,7 +46,7 @@ def test_a_race_runs_stops_and_goes_on(shared, chosen, capsys):
     assert again == found
     assert times == {f: f.stat().st_mtime_ns for f in chosen.out.rglob("step-*/*")}
     rows = race.table(found, chosen.only)
-    assert list(rows) == ["base", "skip", "x", "ema-long"]
+    assert list(rows) == ["base", "bypass", "x", "ema-long"]
     assert rows["base"]["loss seen"]["difference"] == 0
     assert rows["x"]["verdict"] == "not judged" and rows["ema-long"]["trains"] is False
     assert rows["ema-long"]["loss seen"]["difference"] != 0
@@ -82,22 +82,22 @@ def finding(share, seed, cases=200):
 def test_who_wins_who_loses_and_what_stays_open():
     found = {
         "base": {0: finding(0.6, 0), 1: finding(0.6, 1)},
-        "skip": {0: finding(0.7, 2), 1: finding(0.7, 3)},
+        "bypass": {0: finding(0.7, 2), 1: finding(0.7, 3)},
         "no-dense": {1: finding(0.5, 4)},  # one seed so far
         "contrast": {0: finding(0.6, 5), 1: finding(0.6, 6)},
     }
-    names = ["skip", "no-dense", "contrast", "guide-late", "x"]
+    names = ["bypass", "no-dense", "contrast", "guide-late", "x"]
     rows = race.table(found, names)
     verdicts = {name: row["verdict"] for name, row in rows.items()}
     assert verdicts == {
-        "base": "base", "skip": "wins", "no-dense": "loses", "contrast": "open",
+        "base": "base", "bypass": "wins", "no-dense": "loses", "contrast": "open",
         "guide-late": "open",
     }  # fmt: skip
-    assert rows["no-dense"]["seeds"] == 1 and rows["skip"]["seeds"] == 2
-    low, high = rows["skip"]["all"]["interval"]
+    assert rows["no-dense"]["seeds"] == 1 and rows["bypass"]["seeds"] == 2
+    low, high = rows["bypass"]["all"]["interval"]
     assert low < 0.1 < high and high - low < 0.1
-    low, high = rows["skip"]["colour"]["wilson"]
+    low, high = rows["bypass"]["colour"]["wilson"]
     assert low < 0.7 < high
     order = [line.split("|")[2].split(":")[0].strip() for line in
              race.markdown(rows, "2026-01-01").splitlines()[2:]]  # fmt: skip
-    assert order[:2] == ["base", "skip"] and order[-1] == "no-dense"
+    assert order[:2] == ["base", "bypass"] and order[-1] == "no-dense"

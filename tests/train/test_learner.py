@@ -16,7 +16,7 @@ from worldreel.train.optim import Ema
 pytestmark = pytest.mark.usefixtures("one_thread")
 NOW = 1e-9  # minutes: stop after one step
 ALL = {
-    "preset.layers": "3", "preset.predicts": "x", "muon": "false", "skip": "0.5",
+    "preset.layers": "3", "preset.predicts": "x", "muon": "false", "bypass": "0.5",
     "contrast": "0.05", "averages": "(0.0, 0.5)", "mean": "0.5", "std": "0.7", "twins": "false",
 }  # fmt: skip
 
@@ -94,7 +94,7 @@ def test_contrast_takes_away_the_distance_to_the_neighbour(name):
 
 
 def test_tokens_that_pass_by_are_drawn_for_the_whole_batch(name):
-    c = config(name, skip=0.6)
+    c = config(name, bypass=0.6)
     assert learner.staying(18, c) == 8 and learner.staying(1, c) == 1
     assert learner.thinned(4, 18, config(name), 0, Ranks()) is None
     drawn = []
@@ -107,12 +107,12 @@ def test_tokens_that_pass_by_are_drawn_for_the_whole_batch(name):
     assert len({tuple(x.flatten().tolist()) for x in drawn}) == 6
     assert torch.cat(drawn).unique().tolist() == list(range(18))
     with pytest.raises(ValueError, match="below 1"):
-        config(name, skip=1.0)
+        config(name, bypass=1.0)
 
 
 def test_the_head_learns_of_those_that_stay(name):
     """The truth that is compared is that of the tokens that the middle block saw."""
-    flow_loss, dense_loss = first(config(name, skip=0.5), step=3)
+    flow_loss, dense_loss = first(config(name, bypass=0.5), step=3)
     plain = first(config(name), step=3)
     assert flow_loss.isfinite() and dense_loss.isfinite()
     assert dense_loss != plain[1] and flow_loss != plain[0]
@@ -129,7 +129,7 @@ def test_levels_move_and_spread(name):
 
 
 def test_what_it_cost_counts_those_that_stay(name):
-    plain, thin = config(name), config(name, skip=0.5)
+    plain, thin = config(name), config(name, bypass=0.5)
     one = Learner(plain, Ranks())
     assert dit.cost(thin, one, 8)["flops"] < 0.9 * dit.cost(plain, one, 8)["flops"]
     assert dit.cost(thin, one, 8)["clips"] == dit.cost(plain, one, 8)["clips"]

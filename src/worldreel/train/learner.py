@@ -72,7 +72,7 @@ class Config:
     dropout: float = 0.1  # share of clips without words
     dense: float = 0.1  # weight of the middle block's head
     contrast: float = 0.0  # how much a clip's velocity is pushed from its neighbour's (2506.05350)
-    skip: float = 0.0  # share of painted tokens that pass by the middle blocks (2501.04765)
+    bypass: float = 0.0  # share of painted tokens that pass by the middle blocks (2501.04765)
     twins: bool = True  # whether mirrored clips are trained on
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASKS))
     soft: float = 0.25
@@ -85,8 +85,10 @@ class Config:
     save_every: float = 180.0  # seconds
 
     def __post_init__(self) -> None:
-        if not 0 <= self.skip < 1:
-            raise ValueError(f"skip is {self.skip}; it is a share of tokens, at least 0, below 1")
+        if not 0 <= self.bypass < 1:
+            raise ValueError(
+                f"bypass is {self.bypass}; it is a share of tokens, at least 0, below 1"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +178,7 @@ def losses(
 
 def staying(count: int, c: Config) -> int:
     """How many of a clip's painted tokens go through the middle blocks: one at least."""
-    return max(1, count - int(c.skip * count))
+    return max(1, count - int(c.bypass * count))
 
 
 def thinned(clips: int, count: int, c: Config, step: int, ranks: Ranks) -> Tensor | None:
@@ -184,7 +186,7 @@ def thinned(clips: int, count: int, c: Config, step: int, ranks: Ranks) -> Tenso
 
     Drawn anew for each clip of the whole batch, then cut.
     """
-    if not c.skip:
+    if not c.bypass:
         return None
     generator = Generator().manual_seed((c.seed * 1_000_003 + step) * 2 + 1)
     luck = torch.rand(clips * ranks.size, count, generator=generator)
