@@ -4,7 +4,9 @@ import json
 import math
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from recipes import bench, chart, prediction, scaling
 from recipes.prediction import Point, Size
@@ -139,3 +141,14 @@ def test_a_study_of_seconds(shared, chosen, monkeypatch):
     scaling.study(chosen)
     assert held == {file: file.read_text() for file in chosen.out.glob("*.json")}
     assert Point(**about["prediction"]["run"]).name.endswith("largest")
+
+
+def test_the_picture_has_a_row_for_each_budget_and_a_column_for_each_prompt(tmp_path):
+    clips = [np.full((5, 16, 32, 3), 40 * i, np.uint8) for i in range(1, 7)]
+    strips = [("1 x", clips[:3]), ("32 x", clips[3:])]
+    file = chart.picture(tmp_path / "docs/scaling.png", strips, ["a red ball"] * 3)
+    page = np.asarray(Image.open(file))
+    for row in range(2):
+        for column in range(3):
+            y, x = 40 + 20 * row + 8, 46 + 36 * column + 16
+            assert (page[y, x] == 40 * (1 + 3 * row + column)).all()
