@@ -30,7 +30,13 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
+def tiny(stages):
+    """`stages`, by the name that it has where no other thing is called tiny."""
+    return stages
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory):
     """A folder with a recipe of seconds, `tiny.py`, and all that its stages train on."""
     from worldreel import checkpoint
     from worldreel.data import clip

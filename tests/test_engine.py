@@ -120,6 +120,18 @@ def test_negative_prompt_and_guidance(model):
     assert model.settings.guidance_scale == 4 and torch.equal(go(guidance_scale=4), guided)
 
 
+def test_guidance_counts_inside_its_interval_alone(model):
+    def go(interval, scale=3.0):
+        s = dataclasses.replace(model.settings, guidance_interval=interval, guidance_scale=scale)
+        parts = {"text": model.text, "dit": model.dit, "compressor": model.compressor}
+        made = engine.Engine(settings=s, device=model.device, **parts)
+        return made.generate("a red ball", num_frames=8, **SMALL).latents
+
+    plain, whole = go((0.0, 1.0), scale=1.0), go((0.0, 1.0))
+    assert torch.equal(go((0.0, 0.0)), plain)  # no step is taken from level 0
+    assert not close(go((0.0, 0.8)), whole, 1e-3) and not close(go((0.0, 0.8)), plain, 1e-3)
+
+
 def test_other_words_make_another_video(model):
     one, other = (model.generate(t, num_frames=8, **SMALL).latents for t in ("red", "blue"))
     assert not close(one, other, 1e-3)

@@ -103,6 +103,9 @@ def _settings(file: Path) -> Settings:
             raise ValueError("steps or guidance_scale makes no sense")
         if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
             raise ValueError("flow_shift or context_level makes no sense")
+        low, high = s.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError("guidance_interval makes no sense")
         if not (s.trained_seconds is None or s.trained_seconds > 0):
             raise ValueError("trained_seconds makes no sense")
         for size in s.trained_sizes:
@@ -294,7 +297,7 @@ class Engine:
         velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
         if scale != 1:
             both = self._both(board, states, against, context, noise)
-            velocity = guidance.joint(velocity, both, scale)
+            velocity = guidance.joint(velocity, both, scale, interval=s.guidance_interval)
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)

@@ -14,7 +14,7 @@ from worldreel.data.live import LANES
 from worldreel.data.loader import turns
 from worldreel.models import presets
 from worldreel.models.dit import DiT
-from worldreel.train import dit
+from worldreel.world.labels import LABELS
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +73,7 @@ def test_what_is_expected_follows_from_the_formula(sheet):
         for part, count in zip(parts, turns(phase.fresh, steps), strict=True):
             frames, (width, height) = max(1, round(3 * gpu._pack(part).seconds)), part.size
             tokens = frames * width * height // 256
-            total += count * 3 * part.batch * model.flops(tokens, len(dit.LABELS))
+            total += count * 3 * part.batch * model.flops(tokens, len(LABELS))
     seconds = total / (gpu.PEAK * gpu.SHARE)
     assert told["minutes"] == pytest.approx(seconds / 60, rel=0.01)
     assert told["minutes"] < gpu.FULL.minutes

@@ -72,7 +72,7 @@ class Live:
 
     jobs: processes that render for this rank; 0 does all in this one. Where the settings name a
     GPU each of them draws on it, and what a drawn clip is beside its pixels is worked out on as
-    many processors.
+    many processors. twins: whether mirrored clips are seen, too.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class Live:
         world: int = 1,
         chinese: float = 0.3,
         jobs: int = 1,
+        twins: bool = True,
     ) -> None:
         for source in sources:
             if source.lanes % world or source.batch % source.lanes or source.group % source.lanes:
@@ -100,7 +101,7 @@ class Live:
         self.pool = _pool(jobs) if jobs else None
         self.streams = [
             [
-                _Lane(source, lane, compressor, (seed, which), self.pool)
+                _Lane(source, lane, compressor, (seed, which), self.pool, twins)
                 for lane in _mine(source.lanes, rank, world)
             ]
             for which, source in enumerate(sources)
@@ -192,10 +193,12 @@ class _Lane:
         compressor: Compressor,
         key: tuple[int, int],
         pool: ProcessPoolExecutor | None,
+        twins: bool,
     ) -> None:
         self.source, self.number, self.compressor, self.key = source, number, compressor, key
-        self.pool = pool
+        self.pool, self.twins = pool, twins
         self.each = source.group // source.lanes  # clips of a group in this lane
+        self.span = (1 + twins) * self.each * source.reuse  # places of a group
         on_cpu = torch.device(source.settings.device).type == "cpu"
         self.together = _TOGETHER * (1 if on_cpu else _ON_A_GPU)
         self.group = -1
@@ -205,7 +208,7 @@ class _Lane:
 
     def row(self, place: int) -> _Row:
         """What stands at a place of this lane's endless order."""
-        group, at = divmod(place, 2 * self.each * self.source.reuse)
+        group, at = divmod(place, self.span)
         if group != self.group:
             self._turn(group)
         return self.rows[int(self.order[at])]
@@ -213,14 +216,15 @@ class _Lane:
     def expect(self, place: int) -> None:
         """Have the clips of a place's group drawn by other processes, if there are any."""
         if self.pool is not None:
-            group = place // (2 * self.each * self.source.reuse)
+            group = place // self.span
             self.ahead = group, self._ordered(group)
 
     def _turn(self, group: int) -> None:
         rows = []
         for clips in self._render(group):
-            both = [row for clip in clips for row in (clip, clip.mirrored_twin())]
-            rows += _encoded(both, self.compressor, self.together)
+            if self.twins:
+                clips = [row for clip in clips for row in (clip, clip.mirrored_twin())]
+            rows += _encoded(clips, self.compressor, self.together)
         self.rows, self.group = rows, group
         rng = np.random.default_rng((*self.key, self.number, group, 0))
         # every clip once, shuffled, and again

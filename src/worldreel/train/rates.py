@@ -24,7 +24,7 @@ from worldreel.data.live import Fresh
 from worldreel.data.loader import Batch
 from worldreel.parallel import Ranks
 from worldreel.train import dit
-from worldreel.train.dit import Config, Learner
+from worldreel.train.learner import Config, Learner, losses
 from worldreel.train.optim import clip_grad_norm
 from worldreel.world.render import render
 
@@ -93,12 +93,12 @@ def stepping(c: Config, sources: Sequence[Fresh], ranks: Ranks, *, steps: int) -
         spent = []
         for step in range(steps + 2):
             began = _now(ranks)
-            flow_loss, dense_loss = dit.losses(learner, batch, c, step, ranks)
+            flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
             learner.opt.zero_grad()
             (flow_loss + c.dense * dense_loss).backward()
             clip_grad_norm(learner.both, 1.0)
             learner.opt.step(0.0)
-            learner.ema.update()
+            learner.follow()
             spent.append(_now(ranks) - began)
         found.append(sorted(spent[2:])[steps // 2])
     return found
@@ -124,7 +124,7 @@ def _gradient(c: Config, source: Fresh, ranks: Ranks) -> Tensor:
     if c.compile:
         dit.compile_blocks(learner.model)
     batch = noise(c, source, learner, 4, ranks)
-    flow_loss, dense_loss = dit.losses(learner, batch, c, 0, ranks)
+    flow_loss, dense_loss = losses(learner, batch, c, 0, ranks)
     (flow_loss + c.dense * dense_loss).backward()
     grads = [p.grad.flatten() for p in learner.model.parameters() if p.grad is not None]
     return torch.cat(grads)

@@ -56,7 +56,10 @@ def provenance(
     seed: int,
     **more: Any,
 ) -> dict[str, Any]:
-    """How weights came to be. flops: by formula, forward and backward; NaN if it is unknown."""
+    """How weights came to be. flops: by formula, forward and backward; NaN if it is unknown.
+
+    Processor hours are the first process's, times the number of processes.
+    """
     gpu = ranks.device.type == "cuda"
     return {
         "recipe": Path(name).stem,
@@ -65,6 +68,7 @@ def provenance(
         "clips": clips,
         "flops": float(f"{flops:.3g}") if math.isfinite(flops) else None,
         "hours": round(log.seconds / 3600, 4),
+        "processor_hours": round(log.processor * ranks.size / 3600, 4),
         "processes": ranks.size,
         "device": torch.cuda.get_device_name(ranks.device) if gpu else "cpu",
         "torch": str(torch.__version__),
