@@ -220,7 +220,7 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 
 HEAD = (
-    "| date | variant | colour | kind | side | setting | all four: gain | loss, seen: gain "
+    "| date | variant | colour | kind | side | setting | all four: gain | loss, seen: change "
     "| held-out pairs | TFLOP | processor s | seeds | verdict |"
 )
 
