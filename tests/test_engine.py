@@ -143,6 +143,26 @@ def test_a_blank_canvas_is_plain_text_to_video(model):
     assert close(made, x)
 
 
+def test_weights_of_few_steps_are_guided_once(model, monkeypatch):
+    """They are asked for means down to the next row, or with guidance for velocities alone."""
+    preset = dataclasses.replace(model.dit.preset, target=True)
+    dit = type(model.dit)(preset).requires_grad_(False)
+    generator = Generator().manual_seed(6)
+    for p in dit.parameters():
+        torch.nn.init.normal_(p, std=0.15, generator=generator)
+    asked = []
+    monkeypatch.setattr(
+        dit, "_levels", lambda *rows: asked.append(rows) or type(dit)._levels(dit, *rows)
+    )
+    monkeypatch.setattr(model, "dit", dit)
+    rows = flow.schedule(3, shift=model.settings.flow_shift)
+    for scale, targets in ((1, rows[1:]), (3, rows[:-1])):
+        asked.clear()
+        model.generate("a red ball", num_frames=8, guidance_scale=scale, **SMALL)
+        assert [level.flatten()[0].item() for level, _ in asked] == rows[:-1].tolist()
+        assert [target.flatten()[0].item() for _, target in asked] == targets.tolist()
+
+
 def plain_velocity(dit, x, kept, sigma, states):
     """Every token at every step, who sees whom as a mask: nothing cached. x: 1 C T H W."""
     grid = x.shape[2:]

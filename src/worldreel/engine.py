@@ -294,7 +294,8 @@ class Engine:
         velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
         if scale != 1:
             both = self._both(board, states, against, context, noise)
-            velocity = guidance.joint(velocity, both, scale)
+            # means down to a target have a guidance of their own, and would be guided twice
+            velocity = flow.instant(guidance.joint(velocity, both, scale))
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)
