@@ -1,12 +1,13 @@
 """marble, small: every stage from nothing to the packaged weights, on two cores.
 
-    python recipes/marble.py                 all of it: about nine hours (`make marble`)
+    python recipes/marble.py                 all of it: about ten hours (`make marble`)
     python recipes/marble.py render text     some of it
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
 
     worldreel train text marble --out runs/marble-text
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train dit marble
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train few marble
 
 Training seeds start at 200,000; weights are chosen on seeds from 100,000; figures are reported on
 seeds 0 to n-1. What was tried and lost is in docs/LOG.md.
@@ -19,7 +20,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ from worldreel.models import presets
 from worldreel.models.presets import Settings
 from worldreel.train import compressor as compressor_stage
 from worldreel.train import dit as dit_stage
+from worldreel.train import few as few_stage
 from worldreel.train import text as text_stage
 from worldreel.world.labels import LABELS
 
@@ -106,6 +108,13 @@ def _buckets(shares: dict[str, tuple[float, int]]) -> tuple[Bucket, ...]:
     )
 
 
+TASKS = {
+    "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
+    "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
+    "loosen": 0.03,
+}  # fmt: skip
+
+
 def dit() -> dit_stage.Config:
     """Few tokens first: stills, then small clips, then every size and length."""
     stills = dit_stage.Phase(steps=400, buckets=_buckets({"c1": (0.5, 128), "r1": (0.5, 128)}))
@@ -124,13 +133,33 @@ def dit() -> dit_stage.Config:
         ),
         text="runs/marble-text/final",
         decay_share=0.6,
-        tasks={
-            "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
-            "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
-            "loosen": 0.03,
-        },
+        tasks=TASKS,
         compile=False,  # on this CPU a compiled step is a tenth faster, and a graph takes 30 s
-    )  # fmt: skip
+    )
+
+
+def few() -> few_stage.Config:
+    """Four steps without guidance, from the finished transformer: every size, half the clips."""
+    every = {
+        "c24": (0.28, 16), "r24": (0.36, 16), "c1": (0.08, 64), "r1": (0.10, 64),
+        "c48": (0.03, 8), "r48": (0.03, 8), "cb24": (0.02, 4), "rb24": (0.03, 4),
+        "cp24": (0.015, 16), "rp24": (0.02, 16), "cq24": (0.015, 16), "rq24": (0.02, 16),
+    }  # fmt: skip
+    return few_stage.Config(
+        preset=replace(presets.MARBLE_DIT, target=True),
+        phases=(few_stage.Phase(steps=600, buckets=_buckets(every)),),
+        text="runs/marble-text/final",
+        teacher="runs/marble-dit/final",
+        guidance_scale=SETTINGS.guidance_scale,
+        shift=SETTINGS.flow_shift,
+        tasks=TASKS,
+        lr=1e-3,
+        adam_lr=1e-3,
+        warmup=4,
+        decay_share=0.8,
+        ema=0.995,
+        compile=False,
+    )
 
 
 SETTINGS = Settings(
@@ -158,24 +187,27 @@ def encode_all() -> None:
         encode(f"{RAW}/{f.name}", f"{LATENTS}/{f.name}", model)
 
 
-def train_dit() -> None:
+def train_pair(stage: str) -> None:
     # two processes of one thread are faster than one of two, and take the same steps
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["-m", "worldreel", "train", "dit", __file__, "--out", "runs/marble-dit"]
+    command += ["-m", "worldreel", "train", stage, __file__, "--out", f"runs/marble-{stage}"]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def export(folder: Path = checkpoint.PACKAGED / "marble") -> None:
     """Write the trained parts as a model that `worldreel.load` reads, floats as 16 bits."""
-    parts = {"text": "int8", "compressor": "int8", "dit": "int8"}
-    for kind, storage in parts.items():
-        held = checkpoint.load(f"runs/marble-{kind}/final", kind=kind)
+    settings = SETTINGS
+    for kind in ("text", "compressor", "dit"):
+        run = "few" if kind == "dit" and Path("runs/marble-few/final").exists() else kind
+        held = checkpoint.load(f"runs/marble-{run}/final", kind=kind)
+        if held.config.get("target"):  # guidance is folded into its four steps
+            settings = replace(SETTINGS, steps=4, guidance_scale=1.0)
         shutil.rmtree(folder / kind, ignore_errors=True)
         checkpoint.save(
-            folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage=storage,
+            folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage="int8",
             provenance={**held.provenance, "recipe": "marble"},
         )  # fmt: skip
-    text = json.dumps(asdict(SETTINGS), indent=1) + "\n"
+    text = json.dumps(asdict(settings), indent=1) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 
@@ -184,7 +216,8 @@ STAGES = {
     "text": lambda: text_stage.main(__file__, out="runs/marble-text"),
     "compressor": lambda: compressor_stage.main(__file__, out="runs/marble-compressor"),
     "encode": encode_all,
-    "dit": train_dit,
+    "dit": lambda: train_pair("dit"),
+    "few": lambda: train_pair("few"),
     "export": export,
 }
 
