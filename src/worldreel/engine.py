@@ -206,6 +206,11 @@ class Engine:
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
+            if made.guidance_scale == 1:
+                notes.append(
+                    "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
+                    " and for 20 steps or more"
+                )
         for note in notes:  # before the painting, which takes long
             warnings.warn(note, RequestWarning, stacklevel=3)
         told("prompt", 1, 1)
