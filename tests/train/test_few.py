@@ -139,33 +139,26 @@ def test_stopping_after_every_step_changes_no_bit(name, tmp_path):
     assert (told["steps"], told["clips"], len(told["teacher"])) == (4, 16, 12)
 
 
-def test_few_steps_come_nearer_to_many_guided_ones(c, teacher, learner):
-    """After a minute's worth of tiny steps, on noise that it has not seen; 2 steps and 4.
-
-    Many guided steps of the same weights end where they did.
-    """
+def test_few_steps_come_nearer_to_many_guided_ones(c, teacher):
+    """After 300 tiny updates, on noise not seen before: against the teacher's own 2 and 4 steps."""
     c = dataclasses.replace(
         c, walk_steps=12, counts={2: 1, 4: 1}, updates=12, lr=1.5e-3, adam_lr=3e-3, warmup=2,
         ema=0.98, decay_share=0.8, tasks={"blank": 2, "first": 1},
         phases=(c.phases[0], dataclasses.replace(c.phases[1], steps=24)),
     )  # fmt: skip
     taught = course.Learner(dataclasses.replace(c, start=c.teacher), Ranks())
-    buckets = [dataclasses.replace(b, batch=12) for b in c.phases[1].buckets]
-    loader = Loader(buckets, seed=0)
-    told = [few.learn(taught, teacher, next(loader), c, i, tells=True) for i in range(25)]
-    print([{k: round(float(v), 4) for k, v in t.items()} for t in told[::4]])
+    loader = Loader([dataclasses.replace(b, batch=12) for b in c.phases[1].buckets], seed=0)
+    for step in range(25):
+        few.learn(taught, teacher, next(loader), c, step, tells=False)
     board, states, d = scene(c, taught, 1000)
     end = few.walk(teacher, board, states, d, c.guidance_scale).x[-1]
     with taught.ema.swapped(), torch.no_grad():
-        for stride in (6, 3):
-            own = few.guided(teacher, board, states, d, c.guidance_scale, [])
-            before = few.gap(own, board, d, end, stride)
-            after = few.gap(few.student(taught.model, board, states, d), board, d, end, stride)
-            print(stride, before, after)
-            assert after < 0.6 * before
-        many = few.guided(taught.model, board, states, d, c.guidance_scale, [])
-        print("many", few.gap(many, board, d, end, 1))
-        assert few.gap(many, board, d, end, 1) < 0.1
+        own = few.guided(teacher, board, states, d, c.guidance_scale, [])
+        learned = few.student(taught.model, board, states, d)
+        before = [few.gap(own, board, d, end, stride) for stride in (6, 3)]
+        after = [few.gap(learned, board, d, end, stride) for stride in (6, 3)]
+    assert after[0] < 0.5 * before[0]
+    assert after[1] < before[1]
 
 
 def test_the_command_line_teaches_few_steps(name, tmp_path, capsys):
