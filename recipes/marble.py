@@ -1,6 +1,6 @@
 """marble, small: every stage from nothing to the packaged weights, on two cores.
 
-    python recipes/marble.py                 all of it: about ten hours (`make marble`)
+    python recipes/marble.py                 all of it: about eleven hours (`make marble`)
     python recipes/marble.py render text     some of it
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
@@ -139,21 +139,22 @@ def dit() -> dit_stage.Config:
 
 
 def few() -> few_stage.Config:
-    """Four steps without guidance, from the finished transformer: every size, half the clips."""
+    """Four steps without guidance, from the finished transformer: every size."""
     every = {
-        "c24": (0.28, 16), "r24": (0.36, 16), "c1": (0.08, 64), "r1": (0.10, 64),
-        "c48": (0.03, 8), "r48": (0.03, 8), "cb24": (0.02, 4), "rb24": (0.03, 4),
-        "cp24": (0.015, 16), "rp24": (0.02, 16), "cq24": (0.015, 16), "rq24": (0.02, 16),
+        "c24": (0.28, 32), "r24": (0.36, 32), "c1": (0.08, 128), "r1": (0.10, 128),
+        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
+        "cp24": (0.015, 32), "rp24": (0.02, 32), "cq24": (0.015, 32), "rq24": (0.02, 32),
     }  # fmt: skip
     return few_stage.Config(
         preset=replace(presets.MARBLE_DIT, target=True),
-        phases=(few_stage.Phase(steps=600, buckets=_buckets(every)),),
+        phases=(few_stage.Phase(steps=300, buckets=_buckets(every)),),
         text="runs/marble-text/final",
         teacher="runs/marble-dit/final",
         guidance_scale=SETTINGS.guidance_scale,
         shift=SETTINGS.flow_shift,
         tasks=TASKS,
-        lr=1e-3,
+        updates=24,
+        lr=5e-4,
         adam_lr=1e-3,
         warmup=4,
         decay_share=0.8,
