@@ -32,7 +32,6 @@ from worldreel.models.presets import DitPreset
 from worldreel.output import whole_file
 from worldreel.train import dit as stage
 from worldreel.train import recipe
-from worldreel.train.learner import Learner, losses, staying
 
 ROOT = Path(__file__).parents[1]
 FIRST_SEED = 2_600_000  # of clips that are rendered to train on
@@ -189,7 +188,7 @@ def flops(bench: Bench, settings: Mapping[str, str], slots: int) -> float:
     frames, rows, columns = clips.get(clips.shards(bench.latents[0])[0])[0]["latents"].shape[2:]
     count = frames * rows * columns // bench.preset.patch**2
     c = config(bench, Run(name="cost", settings=settings, steps=1))
-    return 3.0 * model.flops(count, slots, through=staying(count, c))
+    return stage.flops(c, model, count, slots)
 
 
 def pace(bench: Bench, settings: Mapping[str, str], steps: int = 3) -> float:
@@ -198,15 +197,11 @@ def pace(bench: Bench, settings: Mapping[str, str], steps: int = 3) -> float:
     loader = Loader(c.phases[0].buckets, seed=0, twins=c.twins)
     took = []
     with parallel.start() as ranks:
-        learner = Learner(c, ranks)
+        learner = stage.learner(c, ranks)
         for step in range(steps + 1):  # the first one warms up
             batch = next(loader)
             began = time.process_time()
-            flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
-            learner.opt.zero_grad()
-            (flow_loss + c.dense * dense_loss).backward()
-            learner.opt.step(0.0)
-            learner.follow()
+            stage.learn(learner, batch, c, step, 0.0)
             took.append(time.process_time() - began)
     return min(took[1:])
 

@@ -209,6 +209,11 @@ class Engine:
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
+            if made.guidance_scale == 1:
+                notes.append(
+                    "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
+                    " and for 20 steps or more"
+                )
         for note in notes:  # before the painting, which takes long
             warnings.warn(note, RequestWarning, stacklevel=3)
         told("prompt", 1, 1)
@@ -297,7 +302,10 @@ class Engine:
         velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
         if scale != 1:
             both = self._both(board, states, against, context, noise)
-            velocity = guidance.joint(velocity, both, scale, interval=s.guidance_interval)
+            # means down to a target have a guidance of their own, and would be guided twice
+            velocity = flow.instant(
+                guidance.joint(velocity, both, scale, interval=s.guidance_interval)
+            )
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)

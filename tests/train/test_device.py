@@ -4,6 +4,7 @@ There need be no GPU: tensors without values ("meta") are on another device than
 an operation on both is refused as it is beside a GPU.
 """
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -17,7 +18,7 @@ from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_DIT
 from worldreel.models.text import TextEncoder
 from worldreel.parallel import Ranks
-from worldreel.train import dit, learner, recipe
+from worldreel.train import course, dit, recipe
 from worldreel.train.optim import Ema, optimizer
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -54,9 +55,9 @@ def test_a_step_mixes_no_devices(tiny, monkeypatch, kept):
     monkeypatch.setattr(canvas, "_check_freedom", lambda freedom: None)
     with PLACE:
         model = DiT(TINY_DIT, dtype=torch.bfloat16)
-        truth = learner.Truth(model)
+        truth = dit.Truth(model)
         text = TextEncoder(held.preset, held.lexicon, held.labels)
-        drawn = learner.Draw(
+        drawn = dit.Draw(
             noise=torch.randn(SHAPE),
             sigma=torch.rand(2, 1),
             context=torch.rand(2, 1),
@@ -64,15 +65,17 @@ def test_a_step_mixes_no_devices(tiny, monkeypatch, kept):
             freedom=torch.ones(2, 1, *SHAPE[2:]),
         )
         latents = torch.randn(SHAPE)
-    monkeypatch.setattr(learner, "draw", lambda *_: drawn)
+    monkeypatch.setattr(dit, "draw", lambda *_: drawn)
     said = {slot: torch.zeros(2, dtype=torch.long) for slot in held.labels}
     batch = Batch(
         bucket=0, still=False, latents=latents, dense=torch.rand(2, *SHAPE[2:], len(DENSE)),
         captions=[""] * 2, labels=said, said=said, seeds=[0, 1],
     )  # fmt: skip
     both = nn.ModuleDict({"model": model, "truth": truth})
-    taught = SimpleNamespace(model=model, truth=truth, text=text)
-    found = learner.losses(taught, batch, c, 0, Ranks(device=PLACE))
+    ranks = Ranks(device=PLACE)
+    taught = SimpleNamespace(model=model, both=both, text=text, ranks=ranks)
+    taught.states = partial(course.Learner.states, taught)
+    found = dit.losses(taught, batch, c, 0, ranks)
     sum(found).backward()
     grads = [p.grad for p in both.parameters() if p.grad is not None]
     assert len(grads) > 40 and {g.device.type for g in grads} == {PLACE.type}
@@ -89,7 +92,7 @@ def test_on_a_gpu_what_is_painted_alone_is_compiled():
     box, words = tokens.bag(board, chunk=TINY_DIT.chunk), model.read([(None, None, None)], 2)
     for block in model.blocks:
         plain = block.forward
-        block.forward = dit._for_painted(
+        block.forward = course._for_painted(
             lambda *given, plain=plain: went.append("plain") or plain(*given),
             lambda *given, plain=plain: went.append("compiled") or plain(*given),
         )

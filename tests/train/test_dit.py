@@ -1,6 +1,7 @@
 """Laws of training: a stop changes nothing, a step is its number, what is saved can be used."""
 
 import dataclasses
+import functools
 import math
 import os
 import shutil
@@ -21,7 +22,7 @@ from worldreel.errors import RequestError, TrainingError
 from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_DIT
 from worldreel.parallel import Ranks
-from worldreel.train import dit, learner, log, recipe
+from worldreel.train import course, dit, log, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NOW = 1e-9  # minutes: stop after one step
@@ -113,7 +114,9 @@ def test_final_says_what_it_cost(name, whole):
     assert (told["steps"], told["clips"], told["processes"]) == (8, 32, 1)
     assert told["recipe"] == "tiny" and told["device"] and 0 <= told["hours"] < 0.1
     gone = dataclasses.replace(c.phases[0], buckets=(Bucket(path="gone", batch=4),))
-    spent = dit.cost(dataclasses.replace(c, phases=(gone,)), dit.Learner(c, Ranks()), 1)
+    spent = course.cost(
+        dataclasses.replace(c, phases=(gone,)), 1, words, functools.partial(dit.flops, c, model)
+    )  # fmt: skip
     assert spent["clips"] == 4 and math.isnan(spent["flops"])
     assert (whole / "metrics.svg").read_text().startswith("<svg")
 
@@ -137,7 +140,7 @@ def test_a_steps_luck_is_a_function_of_seed_and_step(name):
     def values(step, seed=0, rank=0, size=1):
         mine = (shape[0] // size, *shape[1:])
         config = dataclasses.replace(c, seed=seed)
-        return vars(learner.draw(mine, config, step, Ranks(rank=rank, size=size)))
+        return vars(dit.draw(mine, config, step, Ranks(rank=rank, size=size)))
 
     for step in range(20):
         torch.rand(3)  # no luck of the process gets in
@@ -158,7 +161,7 @@ def test_a_steps_luck_is_a_function_of_seed_and_step(name):
 def test_without_a_compiler_it_runs_eagerly_and_says_so(name, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     model = DiT(TINY_DIT)
-    assert not dit.compile_blocks(model)
+    assert not course.compile_blocks(model)
     assert "forward" not in vars(model.blocks[0])
     dit.main(name, out=tmp_path, minutes=NOW, overrides={"compile": "true"})
     out, err = capsys.readouterr()

@@ -11,7 +11,7 @@ from worldreel.data.live import Fresh
 from worldreel.models.compressor import Compressor
 from worldreel.models.presets import TINY_COMPRESSOR
 from worldreel.parallel import Ranks
-from worldreel.train import rates, recipe
+from worldreel.train import dit, rates, recipe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SETTINGS = synth.Settings(size=(32, 16), seconds=1 / 3, samples=1)
@@ -63,7 +63,7 @@ def test_rates_are_of_what_was_done(config, monkeypatch):
 
 
 def test_noise_has_the_shape_of_the_source(config):
-    learner = rates.Learner(config, Ranks())
+    learner = dit.learner(config, Ranks())
     one, two = (rates.noise(config, SOURCE, learner, 3, Ranks()) for _ in range(2))
     assert one.latents.shape == (3, config.preset.channels, *SOURCE.shape) and not one.still
     assert one.dense.shape[:4] == (3, *SOURCE.shape) and torch.equal(one.latents, two.latents)

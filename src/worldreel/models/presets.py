@@ -66,6 +66,7 @@ class Settings:
     """How a model likes to be sampled; `model.json` in its folder.
 
     guidance_interval: the levels at which guidance counts, both ends included.
+    guidance_scale is 1 where guidance is folded into the weights, which then take few steps.
     trained_sizes ("144x80", most of it first) and trained_seconds (its longest clip): what it was
     trained on, where that is known. Other requests are made, with a note.
     """

@@ -23,9 +23,9 @@ from worldreel.data.clip import DENSE
 from worldreel.data.live import Fresh
 from worldreel.data.loader import Batch
 from worldreel.parallel import Ranks
-from worldreel.train import dit
-from worldreel.train.learner import Config, Learner, losses
-from worldreel.train.optim import clip_grad_norm
+from worldreel.train import course, dit
+from worldreel.train.course import Learner
+from worldreel.train.dit import Config
 from worldreel.world.render import render
 
 _STEP = 0.02  # what is added to weights of zero, that each of them has a gradient
@@ -70,7 +70,7 @@ def unlike(source: Fresh, *, count: int) -> float:
 
 def encoding(c: Config, source: Fresh, ranks: Ranks, *, count: int) -> float:
     """Clips per second that the compressor encodes."""
-    net = checkpoint.load_compressor(c.compressor, dtype=_dtype(c)).to(ranks.device)
+    net = checkpoint.load_compressor(c.compressor, dtype=c.dtype).to(ranks.device)
     width, height = source.settings.size
     frames = 4 * source.shape[0]
     video = torch.rand(count, 3, frames, height, width, device=ranks.device) * 2 - 1
@@ -84,21 +84,16 @@ def encoding(c: Config, source: Fresh, ranks: Ranks, *, count: int) -> float:
 def stepping(c: Config, sources: Sequence[Fresh], ranks: Ranks, *, steps: int) -> list[float]:
     """Seconds of a step on each source, every latent painted: the median after a warm-up."""
     c = dataclasses.replace(c, tasks={"blank": 1.0}, soft=0.0)
-    learner = Learner(c, ranks)
+    learner = dit.learner(c, ranks)
     if c.compile:
-        dit.compile_blocks(learner.model)
+        course.compile_blocks(learner.model)
     found = []
     for source in sources:
         batch = noise(c, source, learner, source.batch, ranks)
         spent = []
         for step in range(steps + 2):
             began = _now(ranks)
-            flow_loss, dense_loss = losses(learner, batch, c, step, ranks)
-            learner.opt.zero_grad()
-            (flow_loss + c.dense * dense_loss).backward()
-            clip_grad_norm(learner.both, 1.0)
-            learner.opt.step(0.0)
-            learner.follow()
+            dit.learn(learner, batch, c, step, 0.0)
             spent.append(_now(ranks) - began)
         found.append(sorted(spent[2:])[steps // 2])
     return found
@@ -116,15 +111,15 @@ def gradients(c: Config, source: Fresh, ranks: Ranks) -> dict[str, float]:
 
 
 def _gradient(c: Config, source: Fresh, ranks: Ranks) -> Tensor:
-    learner = Learner(c, ranks)
+    learner = dit.learner(c, ranks)
     generator = Generator().manual_seed(c.seed)
     with torch.no_grad():
         for p in learner.both.parameters():
             p += _STEP * torch.randn(p.shape, generator=generator).to(p.device)
     if c.compile:
-        dit.compile_blocks(learner.model)
+        course.compile_blocks(learner.model)
     batch = noise(c, source, learner, 4, ranks)
-    flow_loss, dense_loss = losses(learner, batch, c, 0, ranks)
+    flow_loss, dense_loss = dit.losses(learner, batch, c, 0, ranks)
     (flow_loss + c.dense * dense_loss).backward()
     grads = [p.grad.flatten() for p in learner.model.parameters() if p.grad is not None]
     return torch.cat(grads)
@@ -142,10 +137,6 @@ def noise(c: Config, source: Fresh, learner: Learner, count: int, ranks: Ranks) 
         bucket=0, still=source.settings.still, latents=latents.to(ranks.device),
         dense=truth.to(ranks.device), said=said, **rest,
     )  # fmt: skip
-
-
-def _dtype(c: Config) -> torch.dtype:
-    return torch.bfloat16 if c.bf16 else torch.float32
 
 
 def _now(ranks: Ranks) -> float:

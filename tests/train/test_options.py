@@ -1,6 +1,7 @@
 """Laws of training's options: off they change nothing, on they do what they say and no more."""
 
 import dataclasses
+import functools
 
 import pytest
 import torch
@@ -9,8 +10,7 @@ from worldreel import checkpoint
 from worldreel.data.loader import Loader
 from worldreel.errors import RequestError
 from worldreel.parallel import Ranks
-from worldreel.train import dit, learner, recipe
-from worldreel.train.learner import Learner
+from worldreel.train import course, dit, recipe
 from worldreel.train.optim import Ema
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,10 +33,10 @@ def config(name, **changes):
 
 def first(c, step=0):
     """A learner's two losses on the first batch of the second phase."""
-    one = Learner(c, Ranks())
+    one = dit.learner(c, Ranks())
     torch.nn.init.normal_(one.model.head.weight, generator=torch.Generator().manual_seed(0))
     batch = next(Loader(c.phases[1].buckets, seed=0))
-    return learner.losses(one, batch, c, step, Ranks())
+    return dit.losses(one, batch, c, step, Ranks())
 
 
 def test_stopping_changes_no_bit_with_every_option_on(name, tmp_path):
@@ -79,7 +79,7 @@ def test_an_average_by_its_power():
 
 def test_all_by_adamw(name):
     for muon in (True, False):
-        opt = Learner(config(name, muon=muon), Ranks()).opt
+        opt = dit.learner(config(name, muon=muon), Ranks()).opt
         assert bool(opt.muon.parameters) == muon and opt.adamw.parameters
 
 
@@ -88,19 +88,19 @@ def test_contrast_takes_away_the_distance_to_the_neighbour(name):
     assert half < plain
     assert (plain - whole).item() == pytest.approx(2 * (plain - half).item(), rel=1e-4)
     x = torch.arange(4)[:, None]
-    assert learner.neighbours(x)[:, 0].tolist() == [1, 0, 3, 2]
+    assert dit.neighbours(x)[:, 0].tolist() == [1, 0, 3, 2]
     with pytest.raises(RequestError, match="in pairs: 3"):
-        learner.neighbours(x[:3])
+        dit.neighbours(x[:3])
 
 
 def test_tokens_that_pass_by_are_drawn_for_the_whole_batch(name):
     c = config(name, bypass=0.6)
-    assert learner.staying(18, c) == 8 and learner.staying(1, c) == 1
-    assert learner.thinned(4, 18, config(name), 0, Ranks()) is None
+    assert dit.staying(18, c) == 8 and dit.staying(1, c) == 1
+    assert dit.thinned(4, 18, config(name), 0, Ranks()) is None
     drawn = []
     for step in range(6):
-        one = learner.thinned(4, 18, c, step, Ranks())
-        halves = [learner.thinned(2, 18, c, step, Ranks(rank=r, size=2)) for r in range(2)]
+        one = dit.thinned(4, 18, c, step, Ranks())
+        halves = [dit.thinned(2, 18, c, step, Ranks(rank=r, size=2)) for r in range(2)]
         assert torch.equal(one, torch.cat(halves))
         assert one.shape == (4, 8) and (one.diff(dim=1) > 0).all()
         drawn.append(one)
@@ -121,7 +121,7 @@ def test_the_head_learns_of_those_that_stay(name):
 def test_levels_move_and_spread(name):
     def levels(**changes):
         c = config(name, shift=1.0, **changes)
-        drawn = [learner.draw((8, 8, 3, 2, 3), c, step, Ranks()).sigma for step in range(40)]
+        drawn = [dit.draw((8, 8, 3, 2, 3), c, step, Ranks()).sigma for step in range(40)]
         return torch.logit(torch.cat(drawn)[:, 0])
 
     plain, moved = levels(), levels(mean=1.0, std=0.5)
@@ -130,6 +130,10 @@ def test_levels_move_and_spread(name):
 
 def test_what_it_cost_counts_those_that_stay(name):
     plain, thin = config(name), config(name, bypass=0.5)
-    one = Learner(plain, Ranks())
-    assert dit.cost(thin, one, 8)["flops"] < 0.9 * dit.cost(plain, one, 8)["flops"]
-    assert dit.cost(thin, one, 8)["clips"] == dit.cost(plain, one, 8)["clips"]
+    model = dit.learner(plain, Ranks()).model
+
+    def cost(c):
+        return course.cost(c, 8, 5, functools.partial(dit.flops, c, model))
+
+    assert cost(thin)["flops"] < 0.9 * cost(plain)["flops"]
+    assert cost(thin)["clips"] == cost(plain)["clips"]
