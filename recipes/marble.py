@@ -218,7 +218,7 @@ STAGES = {
     "dit": lambda: train_pair("dit"),
     "export": export,
 }
-TRIALS = {"few": lambda: train_pair("few")}  # by name alone
+TRIALS = {"few": lambda: train_pair("few")}  # taken by name alone
 
 if __name__ == "__main__":
     for stage in sys.argv[1:] or STAGES:

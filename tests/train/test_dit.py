@@ -22,7 +22,7 @@ from worldreel.errors import RequestError, TrainingError
 from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_DIT
 from worldreel.parallel import Ranks
-from worldreel.train import course, dit, log, recipe
+from worldreel.train import compressor, course, dit, log, recipe, run, text
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NOW = 1e-9  # minutes: stop after one step
@@ -81,6 +81,19 @@ def test_a_run_that_is_killed_resumes_and_finishes(name, whole, tmp_path):
     dit.main(name, out=tmp_path)
     assert files(tmp_path) == files(whole)
     assert [line["step"] for line in log.read(tmp_path)] == [8]
+
+
+@pytest.mark.parametrize("stage", [text, compressor, dit])
+def test_a_folder_is_for_one_trainer(stage, name, tmp_path):
+    """Also one whose parent was killed, and of which its owner knows nothing."""
+    with (
+        run.claimed(tmp_path, Ranks()),
+        pytest.raises(TrainingError, match=f"process {os.getpid()} trains in"),
+    ):
+        stage.main(name, out=tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    with run.claimed(tmp_path, Ranks()):
+        pass
 
 
 def test_what_was_killed_before_its_final_is_repaired(name, whole, tmp_path, capsys):

@@ -72,7 +72,8 @@ def test_an_average_by_its_power():
     one, three = (Ema(model, 1.0, power=power) for power in (1.0, 3.0))
     for value in range(400):
         model.weight.data.fill_(float(value))
-        one.update(), three.update()
+        one.update()
+        three.update()
     assert one.average["weight"].item() == pytest.approx(199, abs=2)
     assert three.average["weight"].item() == pytest.approx(300, abs=2)
 

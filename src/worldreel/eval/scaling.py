@@ -32,9 +32,10 @@ class Law:
 
     def __call__(self, *x: np.ndarray | float) -> np.ndarray:
         terms = zip(self.scales, self.exponents, x, strict=True)
-        return self.floor + sum(
+        parts = [
             scale * np.asarray(values, float) ** -exponent for scale, exponent, values in terms
-        )
+        ]
+        return np.asarray(sum(parts, self.floor))
 
 
 def fit(y: Sequence[float], *x: Sequence[float]) -> Law:

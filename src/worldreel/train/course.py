@@ -220,7 +220,8 @@ def follow(
     name: str, c: Course, stage: Stage, out: Path, *, resume: bool, minutes: float | None
 ) -> dict[str, Any]:
     """Take a course's steps from where its run in `out` stopped; what `main` of a stage answers."""
-    step = _follow(name, c, stage, out, resume, minutes)
+    with run.claimed(out, stage.learner.ranks):
+        step = _follow(name, c, stage, out, resume, minutes)
     return {"step": step, "of": c.total, "out": str(out)}
 
 
