@@ -1,13 +1,13 @@
 """marble, full: what 25 minutes of one large GPU train, step by step (docs/gpu.md).
 
-    python recipes/marble_gpu.py pack            takes that travel, made on any machine with MuJoCo
-    python recipes/marble_gpu.py expect          rates and budget, by formula
-    python recipes/marble_gpu.py check           is it right here, how fast is it: writes plan.json
-    python recipes/marble_gpu.py start           a process of its own trains; returns at once
-    python recipes/marble_gpu.py status          one line of JSON, also in status.json
-    python recipes/marble_gpu.py collect OUT     the model so far, in pieces under 16 MiB
-    python recipes/marble_gpu.py join OUT MODEL  pieces to a folder that `worldreel.load` reads
-    python recipes/marble_gpu.py --smoke         every step of it, tiny, on a CPU
+    python -m recipes.marble_gpu pack            takes that travel, made on any machine with MuJoCo
+    python -m recipes.marble_gpu expect          rates and budget, by formula
+    python -m recipes.marble_gpu check           is it right here, how fast is it: writes plan.json
+    python -m recipes.marble_gpu start           a process of its own trains; returns at once
+    python -m recipes.marble_gpu status          one line of JSON, also in status.json
+    python -m recipes.marble_gpu collect OUT     the model so far, in pieces under 16 MiB
+    python -m recipes.marble_gpu join OUT MODEL  pieces to a folder that `worldreel.load` reads
+    python -m recipes.marble_gpu --smoke         every step of it, tiny, on a CPU
 
 `raw` and `compressor` train the compressor anew on what the takes show; without them the packaged
 one encodes. Everything lies in runs/marble-gpu and goes on where it was stopped, also by `kill -9`.
@@ -23,22 +23,20 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from recipes.sheet import FULL, PACKAGED, SIZES, SMOKE, Pack, Part
 from worldreel import checkpoint
 from worldreel.data import clip, synth, takes
 from worldreel.data.live import Fresh
 from worldreel.errors import CheckpointError, RequestError, TrainingError
-from worldreel.eval.known import CORE
-from worldreel.models import presets
 from worldreel.models.compressor import Compressor
 from worldreel.models.dit import DiT
-from worldreel.models.presets import CompressorPreset, DitPreset, Settings
+from worldreel.models.presets import Settings
 from worldreel.parallel import Ranks
 from worldreel.train import apart, log, pieces, rates
 from worldreel.train import compressor as compressor_stage
@@ -48,131 +46,6 @@ from worldreel.world.labels import LABELS
 PEAK = 790e12  # dense bf16 products of an H200, measured on large matrices, FLOP/s
 SHARE = 0.2  # of it, that a step of narrow layers is expected to reach; below half: see docs/gpu.md
 STEPPING = 0.85  # of the minutes: compiling and the first clips take the rest
-PACKAGED = checkpoint.PACKAGED / "marble"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pack:
-    """Takes of one length: seconds 0 are stills. within: words that they keep to."""
-
-    name: str
-    first_seed: int
-    count: int
-    seconds: float
-    within: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """A source of a phase: whose takes, how large they are drawn, its share, clips per step.
-
-    reuse: how often a clip and its twin are seen before the next ones are drawn.
-    """
-
-    pack: str
-    size: tuple[int, int]
-    batch: int
-    weight: float
-    group: int
-    reuse: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sheet:
-    """A run: what is packed, what is trained, and how long it may take."""
-
-    root: Path
-    packs: tuple[Pack, ...]
-    phases: tuple[tuple[int, tuple[Part, ...]], ...]  # steps, as planned; `check` scales them
-    preset: DitPreset
-    compressor: CompressorPreset
-    minutes: float  # of training
-    jobs: int
-    samples: int  # rays per edge pixel
-    compile: bool
-    save_every: float  # seconds
-    raw: int  # clips of each pack for the compressor
-    extra: dict[str, Any] = field(default_factory=dict)  # settings of the compressor's training
-
-
-SMALL, BASE, TALL, SQUARE = (144, 80), (256, 144), (80, 144), (96, 96)
-PLAIN = tuple(sorted(CORE))
-FULL = Sheet(
-    root=Path("runs/marble-gpu"),
-    packs=(
-        Pack(name="c24", first_seed=5_000_000, count=16_384, seconds=2, within=PLAIN),
-        Pack(name="r24", first_seed=5_100_000, count=32_768, seconds=2),
-        Pack(name="r48", first_seed=5_200_000, count=8_192, seconds=4),
-        Pack(name="c1", first_seed=5_300_000, count=8_192, seconds=0, within=PLAIN),
-        Pack(name="r1", first_seed=5_400_000, count=16_384, seconds=0),
-    ),
-    phases=(
-        (
-            400,
-            (
-                Part(pack="c1", size=SMALL, batch=2048, weight=0.5, group=4096, reuse=16),
-                Part(pack="r1", size=SMALL, batch=2048, weight=0.5, group=4096, reuse=16),
-            ),
-        ),
-        (
-            3200,
-            (
-                Part(pack="c24", size=SMALL, batch=512, weight=0.40, group=1024, reuse=16),
-                Part(pack="r24", size=SMALL, batch=512, weight=0.50, group=1024, reuse=16),
-                Part(pack="r1", size=BASE, batch=512, weight=0.10, group=2048, reuse=16),
-            ),
-        ),
-        (
-            5200,
-            (
-                Part(pack="c24", size=SMALL, batch=512, weight=0.22, group=1024, reuse=16),
-                Part(pack="r24", size=SMALL, batch=512, weight=0.28, group=1024, reuse=16),
-                Part(pack="r24", size=BASE, batch=128, weight=0.20, group=512, reuse=16),
-                Part(pack="r48", size=SMALL, batch=192, weight=0.06, group=512, reuse=16),
-                Part(pack="r48", size=BASE, batch=64, weight=0.08, group=256, reuse=16),
-                Part(pack="r24", size=TALL, batch=512, weight=0.04, group=512, reuse=16),
-                Part(pack="r24", size=SQUARE, batch=512, weight=0.04, group=512, reuse=16),
-                Part(pack="r1", size=BASE, batch=512, weight=0.08, group=2048, reuse=16),
-            ),
-        ),
-    ),
-    preset=presets.MARBLE_FULL_DIT,
-    compressor=presets.MARBLE_COMPRESSOR,
-    minutes=18.0,
-    jobs=14,
-    samples=4,
-    compile=True,
-    save_every=60.0,
-    raw=1024,
-    extra={"steps": 4000, "batch": 96, "subject": 8.0, "start": str(PACKAGED / "compressor")},
-)
-_TINY = (32, 32)
-SMOKE = Sheet(
-    root=Path("runs/marble-gpu-smoke"),
-    packs=(
-        Pack(name="r8", first_seed=5_500_000, count=4, seconds=2 / 3),
-        Pack(name="r1", first_seed=5_600_000, count=4, seconds=0),
-    ),
-    phases=(
-        (2, (Part(pack="r1", size=_TINY, batch=4, weight=1.0, group=4, reuse=2),)),
-        (
-            6,
-            (
-                Part(pack="r8", size=_TINY, batch=2, weight=0.7, group=4, reuse=2),
-                Part(pack="r1", size=_TINY, batch=4, weight=0.3, group=4, reuse=2),
-            ),
-        ),
-    ),
-    preset=dataclasses.replace(presets.TINY_DIT, text_dim=192),
-    compressor=presets.TINY_COMPRESSOR,
-    minutes=30.0,
-    jobs=1,
-    samples=1,
-    compile=False,
-    save_every=0.0,
-    raw=2,
-    extra={"steps": 3, "batch": 2, "crop": (2, 2), "start": "runs/marble-gpu-smoke/begin"},
-)
 SHEET = SMOKE if "--smoke" in sys.argv else FULL
 PLAN, STATUS = SHEET.root / "plan.json", SHEET.root / "status.json"
 SETTINGS = Settings(
@@ -180,7 +53,7 @@ SETTINGS = Settings(
     steps=20,
     guidance_scale=4.5,
     flow_shift=5.0,
-    trained_sizes=tuple(f"{w}x{h}" for w, h in (SMALL, BASE, TALL, SQUARE)),
+    trained_sizes=tuple(f"{w}x{h}" for w, h in SIZES),
     trained_seconds=max(pack.seconds for pack in SHEET.packs),
 )
 
@@ -205,13 +78,9 @@ def fresh(part: Part, plan: dict[str, Any]) -> Fresh:
     """A part's clips: of packed takes, or of new scenes where there is MuJoCo."""
     pack = _pack(part)
     settings = synth.Settings(
-        size=part.size,
-        seconds=pack.seconds or 2.0,
-        still=not pack.seconds,
-        samples=SHEET.samples,
-        within=pack.within,
-        device=plan["device"],
-    )
+        size=part.size, seconds=pack.seconds or 2.0, still=not pack.seconds,
+        samples=SHEET.samples, within=pack.within, device=plan["device"],
+    )  # fmt: skip
     where: dict[str, Any] = {"takes": str(_takes(pack))}
     if plan["physics"]:
         where = {"first_seed": pack.first_seed}
@@ -402,7 +271,7 @@ def _work(part: Part) -> float:
 
 def start(*_: str) -> dict[str, Any]:
     """Train in a session of its own, which outlives the shell that calls; once."""
-    command = [sys.executable, str(Path(__file__).resolve()), "train"]
+    command = [sys.executable, "-m", "recipes.marble_gpu", "train"]
     return {"pid": apart.start(SHEET.root, [*command, *["--smoke"] * (SHEET is SMOKE)])}
 
 

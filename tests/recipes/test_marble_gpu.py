@@ -1,7 +1,7 @@
 """The full preset's run: what travels and comes back fits, and the plan is of what was packed."""
 
 import dataclasses
-import importlib.util
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -16,8 +16,6 @@ from worldreel.models import presets
 from worldreel.models.dit import DiT
 from worldreel.world.labels import LABELS
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
 def sheet(tmp_path, monkeypatch):
@@ -26,12 +24,8 @@ def sheet(tmp_path, monkeypatch):
     def told(*words):
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", ["marble_gpu.py", *words])
-        path = ROOT / "recipes/marble_gpu.py"
-        spec = importlib.util.spec_from_file_location("marble_gpu", path)
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, "marble_gpu", module)
-        spec.loader.exec_module(module)
-        return module
+        monkeypatch.delitem(sys.modules, "recipes.marble_gpu", raising=False)
+        return importlib.import_module("recipes.marble_gpu")
 
     return told
 
