@@ -39,7 +39,7 @@ WITHOUT_TORCH = r"(request|tasks|timeline|framing|values|errors|world/(scene|sam
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (
     r"((flow|canvas|tokens|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"
-    r"|data/(synth|encode|loader)|eval/probes)\.py|recipes/.*"
+    r"|data/(synth|takes|live|encode|loader)|eval/probes)\.py|recipes/.*"
 )
 ALLOWED = {"torch", "numpy", "einops", "safetensors", "mujoco", "worldreel"}
 

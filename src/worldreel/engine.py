@@ -106,6 +106,9 @@ def _settings(file: Path) -> Settings:
             raise ValueError("steps or guidance_scale makes no sense")
         if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
             raise ValueError("flow_shift or context_level makes no sense")
+        low, high = s.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError("guidance_interval makes no sense")
         if not (s.trained_seconds is None or s.trained_seconds > 0):
             raise ValueError("trained_seconds makes no sense")
         for size in s.trained_sizes:
@@ -190,6 +193,11 @@ class Engine(Tasks):
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
+            if made.guidance_scale == 1:
+                notes.append(
+                    "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
+                    " and for 20 steps or more"
+                )
         for note in notes:  # before the painting, which takes long
             warnings.warn(note, RequestWarning, stacklevel=stacklevel)
         told("prompt", 1, 1)
@@ -266,7 +274,10 @@ class Engine(Tasks):
         velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
         if scale != 1:
             both = self._both(board, states, against, context, noise)
-            velocity = guidance.joint(velocity, both, scale)
+            # means down to a target have a guidance of their own, and would be guided twice
+            velocity = flow.instant(
+                guidance.joint(velocity, both, scale, interval=s.guidance_interval)
+            )
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)
