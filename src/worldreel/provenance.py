@@ -1,8 +1,13 @@
 """Every file that is saved says that a model made it; latents travel beside it in a sidecar.
 
 mark       JSON in the file itself: generator, IPTC source type, the request, a random clip id
+manifest   the same under a signature, added last: credentials.py
 sidecar    NAME.reel beside NAME.mp4: a safetensors file with the latents, bound to the video
            by the clip id and by the SHA-256 of the video's packets, which no re-tagging changes
+
+WORLDREEL_MARK=0 turns mark and manifest off. A mark that outlives a new encoding, an invisible
+watermark, would be drawn into the frames where they are handed to `pictures.write` and to
+`media.write_mp4`, and be one more finding of `verify`'s; there is none yet.
 """
 
 import dataclasses
@@ -21,15 +26,33 @@ _IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = _IPTC + "trainedAlgorithmicMedia"  # painted by a model
 COMPOSITE = _IPTC + "compositeWithTrainedAlgorithmicMedia"  # a recording, partly repainted
 RENDERED = _IPTC + "algorithmicMedia"  # drawn by `world/`, no model involved
+SAID = {
+    TRAINED: "painted by a model",
+    COMPOSITE: "made from a recording or a rendering, and painted by a model in part",
+    RENDERED: "drawn by a renderer, without a model",
+}
+
+SWITCH = "WORLDREEL_MARK"
 
 SIDECAR = ".reel"
 _KEY = "worldreel"  # of the JSON in the sidecar's header
 
 
+def wanted() -> bool:
+    """Whether files are marked: always, unless a person says WORLDREEL_MARK=0."""
+    return os.environ.get(SWITCH, "").strip().lower() not in ("0", "off", "no", "false")
+
+
+def shown(marked: dict[str, Any]) -> dict[str, Any]:
+    """What a file is to carry of its mark: all of it, or nothing where marks are turned off."""
+    return marked if wanted() else {}
+
+
 def mark(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """What a file says about its making: the request flat, and facts such as width and height.
 
-    `metadata` is a `Video`'s. A clip id in it is kept, so that a copy is known as a copy.
+    `metadata` is a `Video`'s. A clip id in it is kept, so that a copy is known as a copy; a source
+    type of None, which nobody told, stays None.
     """
     request = plain(metadata.get("request") or {})
     return {
@@ -55,9 +78,38 @@ def metadata_of(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"request": request, **{k: found[k] for k in own if k in found}}
 
 
+def opened(found: Mapping[str, Any] | None, path: Path) -> dict[str, Any]:
+    """The metadata of a clip that was read from a file; of one without a mark nothing is known.
+
+    `opened`, the file, is never written anywhere: a manifest has the file's own as an ingredient.
+    """
+    return {**(metadata_of(found) if found else {"digital_source_type": None}), "opened": path}
+
+
+def descended(edit: str, *clips: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a clip that was made from others, by their metadata: its lineage and source type.
+
+    The lineage is every edit that led here, the oldest first: what was done, to which clip, and
+    its file, which becomes an ingredient of the manifest and in the mark no more than true.
+    """
+    known = [entry for clip in clips for entry in clip.get("lineage") or ()]
+    new = [
+        {"edit": edit, "clip_id": clip.get("clip_id"), "file": clip.get("opened")} for clip in clips
+    ]
+    painted = all(clip.get("digital_source_type", TRAINED) == TRAINED for clip in clips)
+    return {"lineage": known + new, "digital_source_type": TRAINED if painted else COMPOSITE}
+
+
+def sources(metadata: Mapping[str, Any]) -> list[Path]:
+    """The files that a clip was made from: those that were edited, or the one it is a copy of."""
+    entries = [entry for entry in metadata.get("lineage") or () if isinstance(entry, Mapping)]
+    files = [Path(e["file"]) for e in entries if isinstance(e.get("file"), os.PathLike)]
+    return files or [Path(metadata[name]) for name in ("opened",) if name in metadata]
+
+
 def to_text(marked: Mapping[str, Any]) -> str:
-    """One line of ASCII JSON, the same bytes for the same mark."""
-    return json.dumps(marked, sort_keys=True, separators=(",", ":"))
+    """One line of ASCII JSON, the same bytes for the same mark; nothing for no mark."""
+    return json.dumps(marked, sort_keys=True, separators=(",", ":")) if marked else ""
 
 
 def from_text(text: str | bytes | None) -> dict[str, Any] | None:
@@ -72,14 +124,17 @@ def from_text(text: str | bytes | None) -> dict[str, Any] | None:
 
 def to_xmp(marked: Mapping[str, Any]) -> bytes:
     """The mark as an XMP packet, in which other programs look for IPTC's source type."""
-    source = quoteattr(str(marked["digital_source_type"]))
+    if not marked:
+        return b""
+    known = marked["digital_source_type"]
+    source = f" Iptc4xmpExt:DigitalSourceType={quoteattr(known)}" if known else ""
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about=""'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
         ' xmlns:exif="http://ns.adobe.com/exif/1.0/"'
-        f" Iptc4xmpExt:DigitalSourceType={source}>"
+        f"{source}>"
         f"<exif:UserComment>{escape(to_text(marked))}</exif:UserComment>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     ).encode("ascii")
@@ -173,8 +228,11 @@ def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> 
     return codec.save({"latents": latents}, metadata={_KEY: to_text(header)})
 
 
-def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
-    """The latents beside a video; MediaError if they are missing, damaged or another clip's."""
+def check_sidecar(video: str | os.PathLike[str]) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of the sidecar beside a video, which is its own, and what its header tells.
+
+    A MediaError says that it is missing, damaged or another clip's.
+    """
     path = sidecar_path(video)
     try:
         raw = path.read_bytes()
@@ -187,29 +245,30 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
     try:
         length = int.from_bytes(raw[:8], "little")
         header = json.loads(json.loads(raw[8 : 8 + length])["__metadata__"][_KEY])
-        clip_id, video_sha256 = header["clip_id"], header["video_sha256"]
-        request, lineage = dict(header["request"]), list(header["lineage"])
+        told = {name: header[name] for name in ("clip_id", "video_sha256")}
+        told |= {"request": dict(header["request"]), "lineage": list(header["lineage"])}
         expected = header["latents_sha256"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise damaged from None
     if _tensor_digest(raw) != expected:
         raise damaged
-    if video_sha256 != packets_digest(video) or clip_id != (read_mark(video) or {}).get("clip_id"):
+    found = read_mark(video)  # None where it was turned off, or removed: the packets must do
+    another = found is not None and found.get("clip_id") != told["clip_id"]
+    if another or told["video_sha256"] != packets_digest(video):
         raise MediaError(f"{path} belongs to another clip than {video}: remove it")
+    return raw, told
+
+
+def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
+    """The latents beside a video; MediaError if they are missing, damaged or another clip's."""
+    raw, told = check_sidecar(video)
     import safetensors
     import safetensors.torch
 
     try:
-        latents = safetensors.torch.load(raw)["latents"]
+        return Sidecar(latents=safetensors.torch.load(raw)["latents"], **told)
     except (safetensors.SafetensorError, KeyError, ValueError):
-        raise damaged from None
-    return Sidecar(
-        latents=latents,
-        clip_id=clip_id,
-        video_sha256=video_sha256,
-        request=request,
-        lineage=lineage,
-    )
+        raise MediaError(f"{sidecar_path(video)} is damaged: save the video again") from None
 
 
 def _tensor_digest(raw: bytes) -> str:

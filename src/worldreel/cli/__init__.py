@@ -1,6 +1,7 @@
 """The command line: a room per command, imported when it is called.
 
 worldreel generate PROMPT     a sentence becomes a video
+worldreel verify FILE         what a file says of its making
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
 worldreel eval words          weights become figures
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -22,7 +24,7 @@ import typer.main
 from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
-ROOMS = ("generate", "doctor", "train", "eval", "world")
+ROOMS = ("generate", "verify", "doctor", "train", "eval", "world")
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",
@@ -51,7 +53,7 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog=f"Exit codes: {'; '.join(f'{code} {what}' for code, what in ENDS.items())}. "
     "An error is one line on standard error; with --json, also an object on standard output. "
-    "WORLDREEL_TRACEBACK=1 shows where it came from.",
+    "WORLDREEL_TRACEBACK=1 shows where it came from; WORLDREEL_MARK=0 writes files without a mark.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -80,7 +82,9 @@ def main(args: Sequence[str] | None = None) -> int:
     # for: 5 s became minutes. Torch reads this when it is loaded; a quiet machine sees no change.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
+            code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
         if code == INTERRUPTED:
             _say("interrupted")
         return code if isinstance(code, int) else DONE

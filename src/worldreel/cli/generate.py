@@ -183,7 +183,7 @@ def generate(
     took["save"] = time.perf_counter() - saving
     took["total"] = time.perf_counter() - started
     notes += [n for n in video.notes if n not in notes]
-    notes += [str(w.message) for w in warned if w.category is UserWarning]
+    notes += {str(w.message): None for w in warned if w.category is UserWarning}
     words = {"read": [], "mapped": {}, "ignored": [], **(video.metadata.get("words") or {})}
     f, height, width, _ = video.frames.shape
     answer = {
