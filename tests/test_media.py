@@ -281,5 +281,6 @@ def test_no_temporary_name_is_seen(tmp_path, monkeypatch):
     real = os.replace
     monkeypatch.setattr(os, "replace", lambda a, b: (seen.append((a, b)), real(a, b)))
     video().save(tmp_path / "a.mp4")
-    ((temporary, final),) = seen
+    temporary, final = seen[-1]
+    assert all(Path(name).name.startswith(".worldreel-") for pair in seen for name in pair[:1])
     assert Path(temporary).parent == Path(final).parent == tmp_path

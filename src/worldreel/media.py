@@ -361,7 +361,9 @@ def _demuxer(path: Path) -> str | None:
 def _decoding(path: Path, demuxer: str) -> Iterator[Any]:
     try:
         options = {"protocol_whitelist": "file"}
-        with av.open(str(path), format=demuxer, options=options) as container:
+        with av.open(
+            str(path), format=demuxer, options=options, metadata_errors="replace"
+        ) as container:
             if not container.streams.video:
                 raise MediaError(f"{path} has no video in it")
             yield container

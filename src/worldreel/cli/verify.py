@@ -55,19 +55,25 @@ def examine(file: str) -> dict[str, Any]:
     answer |= {"mark": None, "manifest": None, "sidecar": None}
     try:
         answer["mark"] = provenance.read_mark(path)
+        unread = []
+    except MediaError as error:
+        unread = [str(error)]
+    try:
         manifest = _of_frames(path, answer) if path.is_dir() else _manifest(path, answer)
     except (MediaError, OSError) as error:
-        answer["problems"].append(str(error))
-        return answer
+        manifest, unread = None, unread or [str(error)]
+    if manifest is None and unread:
+        return answer | {"problems": unread}
     if manifest is not None:
         answer["manifest"] = dataclasses.asdict(manifest)
         answer["problems"] += manifest.problems
-    if path.is_file() and provenance.sidecar_path(path).is_file():
+    if provenance.sidecar_path(path).is_file() and not unread and path.is_file():
         try:
             provenance.check_sidecar(path)
             answer["sidecar"] = str(provenance.sidecar_path(path))
         except MediaError as error:
             answer["problems"].append(str(error))
+    answer["problems"] += unread
     signed, marked = manifest is not None, answer["mark"] is not None
     answer["found"] = (
         BROKEN if answer["problems"] else HOLDS if signed else UNSIGNED if marked else UNMARKED
