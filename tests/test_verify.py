@@ -123,7 +123,7 @@ def test_a_tampered_file(capsys, name):
 def test_a_changed_mark_is_found(capsys):
     for name in ("a.mp4", "a.gif", "a.webp", "a.png"):
         data = Path(save(name)).read_bytes()
-        assert data.count(b'"fps":12') == 1
+        assert b'"fps":12' in data
         Path(name).write_bytes(data.replace(b'"fps":12', b'"fps":24'))
         assert said(capsys, name, code=1).startswith(f"{name}: {credentials.CHANGED}")
 
@@ -142,7 +142,8 @@ def test_a_changed_mark_is_found(capsys):
     ids=["twice", "gone", "added", "saved again", "replaced", "another's", "note"],
 )
 def test_a_folder_is_whole_and_in_order_or_said_not_to_be(capsys, spoil):
-    save("a"), save("other")
+    save("a")
+    save("other")
     assert said(capsys, "a", code=0).startswith(f"a: {HOLDS}")
     spoil(Path("a"))
     assert HOLDS not in said(capsys, "a", code=1)
@@ -155,13 +156,14 @@ def test_a_folder_whose_note_is_gone_is_what_its_frames_say(capsys):
 
 
 def test_edits_and_what_they_were_made_from(capsys):
-    save("first.mp4")
-    second = provenance.descended("extend", Video.open("first.mp4").metadata)
-    save("second.mp4", **second)
-    third = provenance.descended("restyle", Video.open("second.mp4").metadata)
-    out = said(capsys, save("third.webp", **third), code=0)
-    clip_id = provenance.read_mark("first.mp4")["clip_id"]
-    assert f"  edit: extend of clip {clip_id}\n  edit: restyle of clip " in out
+    entry, lineage = {}, []
+    for name, source in (("b.mp4", save("a.mp4")), ("c.webp", "b.mp4")):
+        entry = {"clip_id": provenance.read_mark(source)["clip_id"], "done": f"continued as {name}"}
+        lineage = [*lineage, entry]
+        save(name, lineage=lineage, sources=[Path(source)])
+    out = said(capsys, "c.webp", code=0)
+    clip_id = provenance.read_mark("a.mp4")["clip_id"]
+    assert f"  history: clip {clip_id}, continued as b.mp4\n  history: clip " in out
     by = f"a file signed by worldreel (Self-made certificate) ({{}}, by {provenance.generator()})"
     assert f"  made from: {by.format('opened, edited')}, unchanged by then\n" in out
     assert f"    made from: {by.format('created')}, unchanged by then\n" in out
@@ -232,7 +234,8 @@ def test_exit_codes_of_several_files(capsys):
 
 
 def test_without_the_extra_the_mark_alone_is_told(capsys, monkeypatch):
-    save("a.mp4"), save("a")
+    save("a.mp4")
+    save("a")
     monkeypatch.setitem(sys.modules, "c2pa", None)
     for name in ("a.mp4", "a"):
         out = said(capsys, name, code=3)

@@ -45,6 +45,7 @@ OFFLINE = {
 ACTIONS = "c2pa.actions.v2"
 FTYP = "worldreel.ftyp"  # our assertion: C2PA's hashes leave out the first box of an mp4
 
+NONE = ("ManifestNotFound", "NotSupported")  # errors that stand for: no manifest
 HOLDS = ("Valid", "Trusted")
 UNTRUSTED = "signingCredential.untrusted"
 CHANGED = "it was changed after it was signed"
@@ -136,10 +137,8 @@ def _actions(metadata: Mapping[str, Any], sources: int) -> list[dict[str, Any]]:
         }
         for index in range(sources)
     ]
-    if "opened" in metadata:  # a copy, perhaps in another format
-        return [*taken, {"action": "c2pa.transcoded", **made}]
-    edit = {"name": str(metadata["lineage"][-1].get("edit"))}
-    return [*taken, {"action": "c2pa.edited", **made, "parameters": edit}]
+    copied = "opened" in metadata  # perhaps in another format
+    return [*taken, {"action": "c2pa.transcoded" if copied else "c2pa.edited", **made}]
 
 
 def _add_ingredient(builder: Any, file: Path, index: int) -> None:
@@ -193,9 +192,9 @@ def read(path: str | os.PathLike[str]) -> Manifest | None:
             c2pa.Reader(None, file, context=context) as reader,
         ):
             found = json.loads(reader.json())
-    except (c2pa.C2paError.ManifestNotFound, c2pa.C2paError.NotSupported):
-        return None
     except c2pa.C2paError as error:
+        if isinstance(error, tuple(getattr(c2pa.C2paError, name) for name in NONE)):
+            return None
         return Manifest(problems=[f"its manifest is damaged ({' '.join(str(error).split())})"])
     try:
         active = found["active_manifest"]

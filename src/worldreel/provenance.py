@@ -81,30 +81,19 @@ def metadata_of(found: Mapping[str, Any]) -> dict[str, Any]:
 def opened(found: Mapping[str, Any] | None, path: Path) -> dict[str, Any]:
     """The metadata of a clip that was read from a file; of one without a mark nothing is known.
 
-    `opened`, the file, is never written anywhere: a manifest has the file's own as an ingredient.
+    `opened` is the file itself, and never written anywhere: see `sources`.
     """
     return {**(metadata_of(found) if found else {"digital_source_type": None}), "opened": path}
 
 
-def descended(edit: str, *clips: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a clip that was made from others, by their metadata: its lineage and source type.
-
-    The lineage is every edit that led here, the oldest first: what was done, to which clip, and
-    its file, which becomes an ingredient of the manifest and in the mark no more than true.
-    """
-    known = [entry for clip in clips for entry in clip.get("lineage") or ()]
-    new = [
-        {"edit": edit, "clip_id": clip.get("clip_id"), "file": clip.get("opened")} for clip in clips
-    ]
-    painted = all(clip.get("digital_source_type", TRAINED) == TRAINED for clip in clips)
-    return {"lineage": known + new, "digital_source_type": TRAINED if painted else COMPOSITE}
-
-
 def sources(metadata: Mapping[str, Any]) -> list[Path]:
-    """The files that a clip was made from: those that were edited, or the one it is a copy of."""
-    entries = [entry for entry in metadata.get("lineage") or () if isinstance(entry, Mapping)]
-    files = [Path(e["file"]) for e in entries if isinstance(e.get("file"), os.PathLike)]
-    return files or [Path(metadata[name]) for name in ("opened",) if name in metadata]
+    """The files that a clip was made from, whose manifests go into its own.
+
+    An edit has them in `sources`, the one that it goes on from first: what `opened` was of each
+    clip that was read from a file. A clip that was only opened is a copy of that file.
+    """
+    found = metadata.get("sources") or [metadata[name] for name in ("opened",) if name in metadata]
+    return [Path(file) for file in found]
 
 
 def to_text(marked: Mapping[str, Any]) -> str:

@@ -146,7 +146,7 @@ def told(answer: dict[str, Any]) -> list[str]:
         lines.append(f"  source: {SAID.get(source, 'see')} ({source.rsplit('/', 1)[-1]})")
     for entry in mark.get("lineage") or ():
         if isinstance(entry, dict):
-            lines.append(f"  edit: {entry.get('edit')} of clip {entry.get('clip_id') or 'unknown'}")
+            lines.append(f"  history: clip {entry.get('clip_id')}, {entry.get('done')}")
     lines += _earlier(manifest, 1)
     if answer["sidecar"]:
         lines.append(f"  latents: {answer['sidecar']} belongs to it")
