@@ -30,7 +30,7 @@ UNKNOWN_SIGNER = "on no trust list, so it does not show who signed"
 )
 def verify(
     files: Annotated[
-        list[str], typer.Argument(metavar="FILE...", help="Videos, pictures, folders of frames.")
+        list[str], typer.Argument(metavar="FILE", help="Videos, pictures, folders of frames.")
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
