@@ -195,6 +195,7 @@ def test_latents_of_another_clip(capsys):
     clip = Video(np.zeros((4, 32, 48, 3), np.uint8), latents=torch.ones(1, 8, 1, 2, 3))
     clip.save("a.mp4", sidecar=True)
     assert "  latents: a.reel belongs to it\n" in said(capsys, "a.mp4", code=0)
+    assert "a.reel" not in said(capsys, save("a.png"), save("a"), code=0)
     save("a.mp4")
     assert "a.reel belongs to another clip than a.mp4: remove it" in said(capsys, "a.mp4", code=1)
 

@@ -102,8 +102,14 @@ def _self_made() -> bytes:
             )
             for common in (name, "worldreel authority")
         )
-        builder = x509.CertificateBuilder(
-            issuer, subject, key.public_key(), x509.random_serial_number(), *VALID
+        builder = (
+            x509.CertificateBuilder()
+            .issuer_name(issuer)
+            .subject_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(VALID[0])
+            .not_valid_after(VALID[1])
         )
         for extension, critical in (
             *extensions,

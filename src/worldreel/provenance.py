@@ -1,13 +1,8 @@
 """Every file that is saved says that a model made it; latents travel beside it in a sidecar.
 
 mark       JSON in the file itself: generator, IPTC source type, the request, a random clip id
-manifest   the same under a signature, added last: credentials.py
 sidecar    NAME.reel beside NAME.mp4: a safetensors file with the latents, bound to the video
            by the clip id and by the SHA-256 of the video's packets, which no re-tagging changes
-
-WORLDREEL_MARK=0 turns mark and manifest off. A mark that outlives a new encoding, an invisible
-watermark, would be drawn into the frames where they are handed to `pictures.write` and to
-`media.write_mp4`, and be one more finding of `verify`'s; there is none yet.
 """
 
 import dataclasses
@@ -39,7 +34,11 @@ _KEY = "worldreel"  # of the JSON in the sidecar's header
 
 
 def wanted() -> bool:
-    """Whether files are marked: always, unless a person says WORLDREEL_MARK=0."""
+    """Whether files are marked, and signed (credentials.py): unless WORLDREEL_MARK=0 says no.
+
+    There is no invisible watermark yet. Its place is in the frames, where `media` hands them to
+    `pictures.write` and to `_encode`; what finds it again, beside `credentials.read` in `verify`.
+    """
     return os.environ.get(SWITCH, "").strip().lower() not in ("0", "off", "no", "false")
 
 

@@ -67,10 +67,11 @@ def examine(file: str) -> dict[str, Any]:
     if manifest is not None:
         answer["manifest"] = dataclasses.asdict(manifest)
         answer["problems"] += manifest.problems
-    if provenance.sidecar_path(path).is_file() and not unread and path.is_file():
+    beside = provenance.sidecar_path(path)
+    if path.suffix.lower() == ".mp4" and beside.is_file() and not unread:
         try:
             provenance.check_sidecar(path)
-            answer["sidecar"] = str(provenance.sidecar_path(path))
+            answer["sidecar"] = str(beside)
         except MediaError as error:
             answer["problems"].append(str(error))
     answer["problems"] += unread
