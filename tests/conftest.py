@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import tempfile
 import textwrap
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch
@@ -18,6 +19,15 @@ torch.use_deterministic_algorithms(True)
 
 hypothesis.settings.register_profile("laws", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("laws")
+
+
+def pytest_configure(config):
+    """Nobody's own settings are read nor written: the key that tests sign with is made for them."""
+    home = tempfile.TemporaryDirectory()
+    config.add_cleanup(home.cleanup)
+    os.environ |= {"XDG_CONFIG_HOME": home.name, "APPDATA": home.name}
+    for name in ("WORLDREEL_MARK", "WORLDREEL_CERT", "WORLDREEL_KEY"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture

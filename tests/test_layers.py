@@ -16,7 +16,7 @@ ROWS = [
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora plan checkpoint provenance media pictures output device",
+    "lora plan checkpoint provenance certificate credentials media pictures output device",
     "engine request prompt tasks clips montage timeline framing values",
     "data film play stream",
     "serve train eval",
@@ -28,6 +28,8 @@ SEE_THE_WORLD = {"world", "prompt", "play", "data", "train", "eval", "cli"}
 # Where a heavy package may be imported.
 HOMES = {
     "av": r"media\.py",
+    "c2pa": r"credentials\.py",
+    "cryptography": r"certificate\.py",
     "mujoco": r"world/(stage|act)\.py",
     "torch.distributed": r"parallel\.py",
     "typer": r"cli/.*",

@@ -115,7 +115,7 @@ def make(
             took["save"] = time.perf_counter() - saving
             took["total"] = time.perf_counter() - began + loaded
             found = [*notes, *(n for n in video.notes if n not in notes)]
-            found += [str(w.message) for w in warned if w.category is UserWarning]
+            found += {str(w.message): None for w in warned if w.category is UserWarning}
             answer = _answer(video, request, path, kind, sheet, seed, took, found)
             answers.append(answer)
             if not (files.as_json or files.quiet):
