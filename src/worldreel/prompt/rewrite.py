@@ -1,0 +1,223 @@
+"""A short prompt becomes a caption like those that the text encoder was trained on.
+
+    told = rewrite(encoder, "a red ball on snow", seed=3)
+    told.text       "At sunset, a red ball rolls to the left over a snowy field."
+    told.added      {"light": "sunset", "action0": "rolls", "direction0": "left"}
+
+What was said stays: a caption counts only if encoder and parser read in it all that they read in
+the prompt. Where none does, or nothing is to be written of, the prompt stays as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from worldreel.models.text import TextEncoder
+from worldreel.prompt.draft import Draft, fill
+from worldreel.prompt.near import Plain, denied, plain
+from worldreel.prompt.said import Said, encoded, said, slots
+from worldreel.world.actors import RIGS
+from worldreel.world.describe.caption import write
+from worldreel.world.describe.pen import Pen, Piece
+from worldreel.world.facts import COLOURLESS, Fact
+from worldreel.world.labels import COUNTS
+from worldreel.world.parse import language_of, parse, parse_shots
+from worldreel.world.place import PLACES
+from worldreel.world.stories import STORIES
+
+_FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
+_OWN = "worldreel"
+_LOOSE = {"action", "manner", "direction", "side", "wear"}  # said by several words together
+_BY_OTHERS = {"hits", "topples", "stacks"}  # what things do to each other
+_UNSAID = {"weather": "clear", "style": "render", "camera": "static"}  # goes without saying
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewritten:
+    """What became of a prompt. text: what the model is told, the prompt itself if `by` is "".
+
+    by: who wrote it. added: what the prompt left open, by the encoder's slots; mapped: words that
+    were taken for others; ignored: words that are not known. notes: what a person should know.
+    """
+
+    prompt: str
+    text: str
+    by: str = ""
+    added: Mapping[str, str] = field(default_factory=dict)
+    mapped: Mapping[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return {
+            "prompt": self.prompt,
+            "text": self.text,
+            "by": self.by,
+            "added": dict(self.added),
+            "mapped": dict(self.mapped),
+            "ignored": list(self.ignored),
+            "notes": list(self.notes),
+        }
+
+
+def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "marble") -> Rewritten:
+    """The caption that a prompt becomes, the same for the same seed.
+
+    name: what the model is called in notes.
+    """
+    language = language_of(prompt)
+    words = plain(prompt, language, pick=seed)
+    heard = encoder.lexicon.read(words.text)
+    typed = words.text
+    for word, known in heard.mapped.items():  # a slip of the finger, for the parser, too
+        typed = typed.replace(word, known)
+    found = said(encoder, typed, language)
+    notes = [*_odd(found, words, language, name), *_impossible(Draft.of(found.facts), name)]
+    why = _why_not(prompt, language, found, heard.ignored, name)
+    text, by, added = prompt, "", {}
+    if why is None:
+        rng = np.random.default_rng([seed, 31])
+        no = denied(words, language) | {(n, "") for names in found.unused.values() for n in names}
+        caption = _caption(encoder, found, rng, language, no)
+        why = None if caption else "no caption was found that says all of it"
+        if caption:
+            text, by = caption, _OWN
+            now = encoded(encoder, text)
+            added = {s: v for s, v in now.items() if s not in found.slots and "count" not in s}
+    return Rewritten(
+        prompt=prompt,
+        text=text,
+        by=by,
+        added=added,
+        mapped={**words.mapped, **heard.mapped},
+        ignored=heard.ignored,
+        notes=(*notes, *([f"the prompt was left as it is: {why}"] if why else [])),
+    )
+
+
+# What a person should know.
+
+
+def _odd(found: Said, words: Plain, language: str, name: str) -> Iterator[str]:
+    """Words that say nothing of the video, though they are known."""
+    for phrase in words.negated:
+        yield f"{name} cannot be told what not to show: {phrase!r} was left out"
+    for phrase in (p for p, names in found.unused.items() if not names & _LOOSE):
+        yield f"{phrase!r} was not taken: it does not go with the rest of the prompt"
+
+
+def _impossible(draft: Draft, name: str) -> Iterator[str]:
+    """What is said and was never seen together."""
+    setting = draft.scene.get("setting")
+    place = PLACES[setting] if setting else None
+    apart: list[tuple[str, str]] = []
+    for thing in draft.things:
+        kind, action = thing.get("kind", ""), thing.get("action")
+        does = {m for story in STORIES.values() for m in story.manners.get(kind, ())}
+        apart += [(kind, setting)] if kind and place and setting and kind not in place.kinds else []
+        apart += [(kind, action)] if kind and action and action not in does | _BY_OTHERS else []
+    for fact in draft.others:
+        kind = draft.things[fact.args[0]].get("kind", "") if fact.name == "event" else ""
+        if kind and (kind not in RIGS or str(fact.value) not in RIGS[kind].events):
+            apart.append((kind, str(fact.value)))
+    for slot in ("light", "weather"):
+        value = draft.scene.get(slot)
+        if place and value and value not in (place.lights if slot == "light" else place.weathers):
+            apart.append((str(setting), value))
+    for one, other in dict.fromkeys(apart):
+        yield f"{name} has never seen these together: {one}, {other}"
+
+
+def _why_not(
+    prompt: str, language: str, found: Said, ignored: Sequence[str], name: str
+) -> str | None:
+    """Why there is nothing to rewrite, None if there is."""
+    number = sum(fact.name == "kind" for fact in found.facts)
+    if len(parse_shots(prompt, language)) > 1:
+        return "it tells of several shots"
+    if number > len(COUNTS):
+        return f"it names {number} things, and {name} draws up to {len(COUNTS)}"
+    if not number and ignored:
+        return f"it names nothing that {name} can draw"
+    return None if found.facts else f"it says nothing that {name} knows"
+
+
+# Writing.
+
+
+def _caption(
+    encoder: TextEncoder,
+    found: Said,
+    rng: np.random.Generator,
+    language: str,
+    no: set[tuple[str, str]],
+) -> str | None:
+    """A caption in which all that was said is read by both readers, None if none is found.
+
+    One is taken in which both read just what it says; else one that is read rightly where it
+    matters.
+    """
+    good = None
+    for _ in range(_FILLS):
+        facts = fill(Draft.of(found.facts), rng, no).facts()
+        wanted = {s: v for s, v in slots(facts).items() if _UNSAID.get(s) != v or s in found.slots}
+        for _ in range(_CAPTIONS):
+            text, stated = _write(facts, rng, language, wanted)
+            if not stated or not _holds(found.slots, stated):
+                continue
+            ours, theirs = slots(parse(text, language)), encoded(encoder, text)
+            fits = len(encoder.lexicon.read(text).ids) <= encoder.preset.max_words
+            if not fits or not (_holds(found.slots, ours) and _holds(found.slots, theirs)):
+                continue
+            good = good or text
+            if theirs == ours == stated:
+                return text
+        if good:
+            return good
+    return None
+
+
+def _holds(slots: Mapping[str, str], read: Mapping[str, str]) -> bool:
+    return all(read.get(slot) == value for slot, value in slots.items())
+
+
+def _write(
+    facts: Sequence[Fact], rng: np.random.Generator, language: str, wanted: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """A caption and the slots that it states; what it does not say of the scene is said after it.
+
+    The writer names no colours in a style without them: such a style is said after it, too.
+    """
+    style = {f for f in facts if f.name == "style" and f.value in COLOURLESS}
+    colored = any(fact.name == "color" for fact in facts)
+    caption = write([f for f in facts if not (colored and f in style)], rng, language, ended=True)
+    pen, stated = Pen(rng, language), list(caption.facts)
+    text = caption.text
+    for fact in facts:
+        if not fact.args and fact.name in wanted and fact not in caption.facts:
+            text += _sentence(pen, fact)
+            stated.append(fact)
+    return text, slots(stated)
+
+
+def _sentence(pen: Pen, fact: Fact) -> str:
+    """One more sentence, on a fact of the whole scene."""
+    value = str(fact.value)
+    if fact.name == "camera":
+        said = pen.word("camera", value)
+    elif fact.name == "weather":
+        said = pen.word("air", value)
+    elif fact.name == "style":
+        said = pen.fill("picture", {"style": Piece(pen.word("style", value))}).text
+    elif fact.name == "light":
+        said = pen.fill("scene", {"light": Piece(pen.word("light", value))}).text
+    else:
+        where = "where" if pen.english else "spot"
+        spot = Piece(pen.word("at" if pen.english else "spot", value))
+        said = pen.fill("scene", {where: spot}, must=(where,)).text
+    return f" {said[0].upper()}{said[1:]}." if pen.english else f"{said}。"
