@@ -32,7 +32,7 @@ from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.prompt import read
+from worldreel.prompt import hear, read, rewriter
 from worldreel.request import Limits, Plan, Request, RequestWarning, Size, by_name, parse_size, plan
 
 Progress = Callable[[str, int, int], None]
@@ -162,12 +162,14 @@ class Engine:
         guidance_scale: float | None = None,
         image: Any = None,
         last_image: Any = None,
+        rewrite: Any = False,
         progress: Progress | None = None,
     ) -> Video:
         """One video; what is None is as the model likes it (`limits`), 4 s of 256x144 for marble.
 
         seconds, or num_frames (1: a still); size, (width, height) or "256x144", or aspect, "16:9".
         image, last_image: the first and the last frame: a file, a PIL image, or (H, W, 3) uint8.
+        rewrite: True, or a `worldreel.prompt.Chat`, for a prompt that becomes a full caption first.
         progress(stage, done, total) is told each step. What is made differently from what was
         asked, and words that the model does not know, are a RequestWarning each, and in
         `Video.notes`. What cannot be made is a RequestError.
@@ -184,6 +186,7 @@ class Engine:
             guidance_scale=guidance_scale,
             image=image,
             last_image=last_image,
+            rewrite=rewrite,
             model=self.settings.name,
         )
         made = plan(request, self.limits)
@@ -198,7 +201,8 @@ class Engine:
 
         told("prompt", 0, 1)
         board, fitted = self.canvas(made)
-        said = read(self.text, made.prompt)
+        write = rewriter(request.rewrite)
+        said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *_heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None

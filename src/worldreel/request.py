@@ -75,6 +75,7 @@ class Request:
     guidance_scale: float | None = None
     image: Any = dataclasses.field(default=None, compare=False)  # the first frame
     last_image: Any = dataclasses.field(default=None, compare=False)
+    rewrite: Any = False  # True, or who writes the caption that the prompt becomes
     model: str = "marble"
 
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from worldreel.cli.progress import progress
+from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
 from worldreel.errors import RequestError
 from worldreel.output import KINDS, PICTURES, check_sheet, check_writable
 from worldreel.request import (
@@ -113,6 +114,15 @@ def generate(
         str | None,
         typer.Option(metavar="FILE", help="A picture: the last frame."),
     ] = None,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite/--no-rewrite",
+            help="Make a full caption of the prompt first: see `worldreel prompt`.",
+        ),
+    ] = False,
+    rewrite_url: ChatUrl = None,
+    rewrite_model: ChatModel = None,
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     contact_sheet: Annotated[
         str | None,
@@ -145,6 +155,7 @@ def generate(
         guidance_scale=guidance_scale,
         image=image,
         last_image=last_image,
+        rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         model=model,
     )
     frames = _check(request)

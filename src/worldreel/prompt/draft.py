@@ -17,7 +17,7 @@ from worldreel.world.actors import RIGS
 from worldreel.world.casting import NATURAL
 from worldreel.world.facts import COLOURLESS, Fact
 from worldreel.world.place import PLACES, tells
-from worldreel.world.scene import COLORS, KINDS, LIGHTS
+from worldreel.world.scene import COLORS, KINDS
 from worldreel.world.split import held_out, held_out_setting
 from worldreel.world.stories import STORIES
 from worldreel.world.words import IDLE
@@ -54,7 +54,7 @@ class Draft:
             elif len(fact.args) > 1 or fact.name == "event":
                 made.others.append(fact)
             elif fact.name != "topples":
-                index = fact.args[0]
+                (index,) = fact.args
                 made.things += [{} for _ in range(index + 1 - len(made.things))]
                 made.things[index].setdefault(fact.name, str(fact.value))
         return made
@@ -79,8 +79,8 @@ class Draft:
 def fill(draft: Draft, rng: np.random.Generator, denied: Collection[tuple[str, str]]) -> Draft:
     """The draft with what was left open: who, which colours, where, when, what they do.
 
-    denied: names and values that are not to be added; a value "" stands for all. What was said is never changed; what goes
-    with it is left open, too, where the world has nothing that does.
+    denied: names and values that are not to be added; a value "" stands for all. What was said is
+    never changed; what goes with it is left open, too, where the world has nothing that does.
     """
     made = copy.deepcopy(draft)
     made.things = made.things or [{}]
@@ -89,7 +89,7 @@ def fill(draft: Draft, rng: np.random.Generator, denied: Collection[tuple[str, s
 
 
 class _Filler:
-    def __init__(self, draft: Draft, rng: np.random.Generator, denied: Collection):
+    def __init__(self, draft: Draft, rng: np.random.Generator, denied: frozenset[tuple[str, str]]):
         self.draft = draft
         self.scene = draft.scene
         self.things = draft.things
@@ -155,7 +155,7 @@ class _Filler:
         return dict.fromkeys([o for o in lights if self._shows(setting, o)] or lights, 1.0)
 
     def _alike(self) -> list[list[dict[str, str]]]:
-        """Things of one kind of which no colour is said share one; others are alone."""
+        """Things that are called the same, by kind and colour."""
         groups: dict[tuple, list[dict[str, str]]] = {}
         for thing in self.things:
             groups.setdefault((thing["kind"], thing.get("color")), []).append(thing)
@@ -186,37 +186,25 @@ class _Filler:
         doing = {i for i, t in enumerate(self.things) if "action" in t or "direction" in t}
         events = {f.args[0] for f in self.draft.others if f.name == "event"}
         first = min(doing | events | related, default=0)
-        for group in self._groups():
+        for group in self._alike():
             numbers = [i for i, thing in enumerate(self.things) if any(thing is t for t in group)]
             if {*numbers} & related and not {*numbers} & doing:
                 continue  # what is struck does what the other makes it do
-            told = next((self.things[i] for i in numbers if i in doing), None)
-            if told is None:
+            rest: dict[tuple, dict[str, str]] = {}  # those that do the same do it the same way
+            for thing in (self.things[n] for n in numbers if n in doing):
+                does = thing.get("action"), thing.get("direction")
+                rest[does] = rest[does] if does in rest else self._rest_of(thing)
+                thing.update(rest[does])
+            others = [self.things[n] for n in numbers if n not in doing]
+            if others:
                 stories = _ALONE if len(group) == 1 else _ALIKE
-                stories = stories if first in numbers else ("rests", "stands")
+                stories = stories if first in numbers and others == group else ("rests", "stands")
                 told = self._deed(group[0], stories, events & {*numbers})
-            else:
-                told = dict(told) | self._rest_of(told)
-            for number in numbers:
-                thing = self.things[number]
-                if (
-                    number in doing
-                    and len(numbers) > 1
-                    and thing.get("action") != told.get("action")
-                ):
-                    continue
-                for name in ("action", "direction"):
-                    if name in told:
-                        thing.setdefault(name, told[name])
+                for thing in others:
+                    thing.update(told)
         for index, thing in enumerate(self.things):
             if thing.get("action") == "hits":
                 self._strike(index, thing)
-
-    def _groups(self) -> list[list[dict[str, str]]]:
-        groups: dict[tuple, list[dict[str, str]]] = {}
-        for thing in self.things:
-            groups.setdefault((thing["kind"], thing.get("color")), []).append(thing)
-        return list(groups.values())
 
     def _deed(
         self, thing: Mapping[str, str], names: Sequence[str], acting: Collection[int]

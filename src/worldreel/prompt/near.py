@@ -170,6 +170,12 @@ def plain(text: str, language: str, *, pick: int = 0) -> Plain:
     return Plain(text, mapped, tuple(negated))
 
 
+def negations(text: str, language: str) -> tuple[str, ...]:
+    """What a text says no to, each with its no, as it is written."""
+    found = _scan(language).finditer(" ".join(text.split()))
+    return tuple(match[0].strip() for match in found if match["no"])
+
+
 def denied(what: Plain, language: str) -> set[tuple[str, str]]:
     """The facts, as name and value, that must not be added to a prompt which says no to them."""
     said = (fact for piece in what.negated for fact in parse(piece, language))

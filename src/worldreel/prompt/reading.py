@@ -6,47 +6,71 @@ is near is mapped and said, and nothing is dropped in silence.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from worldreel.models.text import Reading, TextEncoder
+from worldreel.prompt.rewriting import Rewriter, Rewritten
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """A prompt, its states 1 M E, and the facts that the encoder read in it."""
+    """A prompt, its states 1 M E, and the facts that the encoder read in it.
+
+    text: what was read, which is the prompt as it was typed unless it was `written` anew.
+    """
 
     text: str
     states: Tensor
     reading: Reading
     facts: dict[str, str]
     unread: int = 0  # known words beyond the encoder's window
+    written: Rewritten | None = None
 
     def words(self) -> dict[str, Any]:
         """For people and for JSON: the words that were read, mapped and ignored, and the facts."""
-        return {
+        words = {
             "read": list(self.reading.read),
             "mapped": dict(self.reading.mapped),
             "ignored": list(self.reading.ignored),
             "understood": self.facts,
         }
+        if self.written is not None:
+            told = self.written.to_json()
+            words |= {"mapped": told["mapped"], "ignored": told["ignored"], "rewritten": told}
+        return words
 
     def notes(self, model: str, *, negative: bool = False) -> list[str]:
         """What a person should know before they judge the video."""
         which = "negative prompt" if negative else "prompt"
+        notes = list(self.written.told()) if self.written is not None else []
         if not self.reading.ids:
             effect = "it changes nothing" if negative else "the video shows whatever it likes"
-            return [f"{model} knows no word of this {which}: {effect}"]
-        notes = []
+            return [*notes, f"{model} knows no word of this {which}: {effect}"]
         if self.unread:
             notes.append(f"the {which} is long: its last {self.unread} words were not read")
         if negative and self.reading.ignored:
             unknown = ", ".join(map(repr, self.reading.ignored))
             notes.append(f"of the negative prompt, {model} does not know {unknown}")
         return notes
+
+
+def hear(
+    encoder: TextEncoder,
+    prompt: str,
+    rewriter: Rewriter | None = None,
+    *,
+    seed: int = 0,
+    name: str = "marble",
+) -> Prompt:
+    """Encode a prompt, or what a rewriter makes of it."""
+    if rewriter is None:
+        return read(encoder, prompt)
+    written = rewriter(encoder, prompt, seed=seed, name=name)
+    return replace(read(encoder, written.text), written=written)
 
 
 @torch.no_grad()

@@ -80,7 +80,16 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
         theirs.get(s) for s in kinds
     ]:  # which thing is which is not agreed on
         theirs = {s: v for s, v in theirs.items() if s == _name(s) and s != "side"}
-    draft = _changed(parsed, {s: v for s, v in theirs.items() if ours.get(s) != v})
+    given = {(_name(slot), value) for slot, value in ours.items()}
+    draft = _changed(
+        parsed,
+        {
+            slot: value
+            for slot, value in theirs.items()
+            # What one does is not said of another, too.
+            if ours.get(slot) != value and (slot in ours or (_name(slot), value) not in given)
+        },
+    )
     unused = _unused(spans, draft.facts())
     if _settle(draft, [meant for phrase, meant in spans if phrase in unused]):
         unused = _unused(spans, draft.facts())

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, cast
 
 import numpy as np
 
+from worldreel.errors import RequestError
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft, fill
 from worldreel.prompt.near import Plain, denied, plain
@@ -25,12 +26,14 @@ from worldreel.world.describe.caption import write
 from worldreel.world.describe.pen import Pen, Piece
 from worldreel.world.facts import COLOURLESS, Fact
 from worldreel.world.labels import COUNTS
-from worldreel.world.parse import language_of, parse, parse_shots
+from worldreel.world.parse import language_of, parse
+from worldreel.world.parse.shots import cut
 from worldreel.world.place import PLACES
 from worldreel.world.stories import STORIES
 
 _FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
 _OWN = "worldreel"
+_HARD = ("action", "direction", "side")  # what is not added where that could not be read
 _LOOSE = {"action", "manner", "direction", "side", "wear"}  # said by several words together
 _BY_OTHERS = {"hits", "topples", "stacks"}  # what things do to each other
 _UNSAID = {"weather": "clear", "style": "render", "camera": "static"}  # goes without saying
@@ -52,6 +55,11 @@ class Rewritten:
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def told(self) -> tuple[str, ...]:
+        """The notes, and what the prompt became."""
+        became = (f"the prompt became {self.text!r}",) if self.by else ()
+        return (*became, *self.notes)
+
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
@@ -63,6 +71,21 @@ class Rewritten:
             "ignored": list(self.ignored),
             "notes": list(self.notes),
         }
+
+
+class Rewriter(Protocol):
+    """Makes a caption of a prompt: `rewrite`, or a `chat.Chat`. name: of the model, for notes."""
+
+    def __call__(self, encoder: TextEncoder, prompt: str, *, seed: int, name: str) -> Rewritten: ...
+
+
+def rewriter(asked: object) -> Rewriter | None:
+    """Who is to rewrite: the world's own for True, none for False or None, or who is given."""
+    if asked is None or isinstance(asked, bool):
+        return rewrite if asked else None
+    if not callable(asked):
+        raise RequestError("rewrite is True, False or a worldreel.prompt.Chat")
+    return cast(Rewriter, asked)
 
 
 def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "marble") -> Rewritten:
@@ -98,6 +121,16 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
         ignored=heard.ignored,
         notes=(*notes, *([f"the prompt was left as it is: {why}"] if why else [])),
     )
+
+
+def lost(encoder: TextEncoder, prompt: str, caption: str, name: str = "marble") -> str | None:
+    """What of a prompt is no longer read in a caption, in a few words; None if all of it is."""
+    language = language_of(prompt)
+    before, after = (said(encoder, plain(t, language).text, language) for t in (prompt, caption))
+    for slot, value in before.slots.items():
+        if not slot.startswith("count") and after.slots.get(slot) != value:
+            return f"{name} no longer reads {value!r} in it"
+    return None
 
 
 # What a person should know.
@@ -138,7 +171,7 @@ def _why_not(
 ) -> str | None:
     """Why there is nothing to rewrite, None if there is."""
     number = sum(fact.name == "kind" for fact in found.facts)
-    if len(parse_shots(prompt, language)) > 1:
+    if len(cut(prompt, language)) > 1:
         return "it tells of several shots"
     if number > len(COUNTS):
         return f"it names {number} things, and {name} draws up to {len(COUNTS)}"
@@ -163,16 +196,20 @@ def _caption(
     matters.
     """
     good = None
-    for _ in range(_FILLS):
-        facts = fill(Draft.of(found.facts), rng, no).facts()
+    for number in range(_FILLS):
+        left = {(name, "") for name in _HARD} if number > 1 else set()
+        facts = fill(Draft.of(found.facts), rng, no | left).facts()
         wanted = {s: v for s, v in slots(facts).items() if _UNSAID.get(s) != v or s in found.slots}
-        for _ in range(_CAPTIONS):
+        for turn in range(_CAPTIONS):
             text, stated = _write(facts, rng, language, wanted)
-            if not stated or not _holds(found.slots, stated):
+            # All that was added, too, unless that is hard to say.
+            if not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
                 continue
-            ours, theirs = slots(parse(text, language)), encoded(encoder, text)
-            fits = len(encoder.lexicon.read(text).ids) <= encoder.preset.max_words
-            if not fits or not (_holds(found.slots, ours) and _holds(found.slots, theirs)):
+            if len(encoder.lexicon.read(text).ids) > encoder.preset.max_words:
+                continue
+            theirs = encoded(encoder, text)
+            ours = slots(parse(text, language)) if _holds(found.slots, theirs) else {}
+            if not _holds(found.slots, ours):
                 continue
             good = good or text
             if theirs == ours == stated:
