@@ -5,7 +5,7 @@
     told.added      {"light": "sunset", "action0": "rolls", "direction0": "left"}
 
 What was said stays: a caption counts only if encoder and parser read in it all that they read in
-the prompt. Where none does, or nothing is to be written of, the prompt stays as it was.
+the prompt. Where none does, or there is nothing to write of, the prompt stays as it was.
 """
 
 from __future__ import annotations
@@ -190,12 +190,10 @@ def _caption(
     language: str,
     no: set[tuple[str, str]],
 ) -> str | None:
-    """A caption in which all that was said is read by both readers, None if none is found.
-
-    One is taken in which both read just what it says; else one that is read rightly where it
-    matters.
+    """A caption in which the parser reads all that was said, and the encoder all that it read in
+    the prompt; None if none is found. The encoder may read more of it: the more the better.
     """
-    good = None
+    best, most = None, -1
     for number in range(_FILLS):
         left = {(name, "") for name in _HARD} if number > 1 else set()
         facts = fill(Draft.of(found.facts), rng, no | left).facts()
@@ -208,14 +206,16 @@ def _caption(
             if len(encoder.lexicon.read(text).ids) > encoder.preset.max_words:
                 continue
             theirs = encoded(encoder, text)
-            ours = slots(parse(text, language)) if _holds(found.slots, theirs) else {}
-            if not _holds(found.slots, ours):
+            right = sum(theirs.get(slot) == value for slot, value in found.slots.items())
+            if right <= most or not _holds(found.read, theirs):
                 continue
-            good = good or text
+            ours = slots(parse(text, language))
+            if _holds(found.slots, ours):
+                best, most = text, right
             if theirs == ours == stated:
                 return text
-        if good:
-            return good
+        if best:
+            return best
     return None
 
 

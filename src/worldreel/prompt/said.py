@@ -52,12 +52,13 @@ _RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of t
 
 @dataclass(frozen=True)
 class Said:
-    """facts: what is said; slots: the same as an encoder reads it. unused: known phrases that say
-    something else than the facts do, as the second colour of one thing, with the names of facts
-    that they speak of."""
+    """facts: what is said; slots: the same as an encoder should read it; read: what of that it
+    does. unused: known phrases that say something else than the facts do, as the second colour of
+    one thing, with the names of facts that they speak of."""
 
     facts: tuple[Fact, ...]
     slots: Slots
+    read: Slots
     unused: Mapping[str, frozenset[str]]
 
 
@@ -68,9 +69,10 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
     ours = slots(parsed)
     can = {meant for _, meanings in spans for meant in meanings}
     hinted = _hinted(text, language)
+    heard = encoded(encoder, text)
     theirs = {
         slot: value
-        for slot, value in encoded(encoder, text).items()
+        for slot, value in heard.items()
         if (_name(slot), value) in can
         or _name(slot) in hinted
         or (slot == "action0" and value == "hits" and ours.get(slot) in ("rolls", "slides"))
@@ -87,14 +89,16 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
             slot: value
             for slot, value in theirs.items()
             # What one does is not said of another, too.
-            if ours.get(slot) != value and (slot in ours or (_name(slot), value) not in given)
+            if ours.get(slot) != value and (_name(slot), value) not in given
         },
     )
     unused = _unused(spans, draft.facts())
     if _settle(draft, [meant for phrase, meant in spans if phrase in unused]):
         unused = _unused(spans, draft.facts())
     facts = draft.facts()
-    return Said(facts, slots(facts), unused)
+    wanted = slots(facts)
+    read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
+    return Said(facts, wanted, read, unused)
 
 
 def _unused(spans: Spans, facts: Sequence[Fact]) -> dict[str, frozenset[str]]:
