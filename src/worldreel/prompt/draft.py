@@ -99,7 +99,9 @@ class _Filler:
     def fill(self) -> None:
         for thing in self.things:
             if "kind" not in thing:
-                thing["kind"] = self._pick(self._kinds(thing)) or self._weighed(KINDS)
+                thing["kind"] = self._pick(
+                    self._allowed("kind", self._kinds(thing))
+                ) or self._weighed(KINDS)
         where = [s for s in PLACES if all(t["kind"] in PLACES[s].kinds for t in self.things)]
         self._add(self.scene, "setting", self._settings(where))
         self._add(self.scene, "light", self._lights())
@@ -116,7 +118,11 @@ class _Filler:
     def _kinds(self, thing: Mapping[str, str]) -> dict[str, float]:
         setting, action = self.scene.get("setting"), thing.get("action")
         color = thing.get("color")
-        found = {kind for kind in KINDS if not setting or kind in PLACES[setting].kinds}
+        there = {t["kind"] for t in self.things if "kind" in t}
+        places = (
+            [PLACES[setting]] if setting else [p for p in PLACES.values() if there <= {*p.kinds}]
+        )
+        found = {kind for place in places for kind in place.kinds}
         if action:
             found &= {k for s in STORIES.values() for k, m in s.manners.items() if action in m}
         events = {str(f.value) for f in self.draft.others if f.name == "event"}

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from worldreel.world.parse import parse
 from worldreel.world.words import PHRASES, lexicon
 
 # The world's word, and what is taken for it. A slash parts one and several, in a name that takes
@@ -174,12 +173,6 @@ def negations(text: str, language: str) -> tuple[str, ...]:
     """What a text says no to, each with its no, as it is written."""
     found = _scan(language).finditer(" ".join(text.split()))
     return tuple(match[0].strip() for match in found if match["no"])
-
-
-def denied(what: Plain, language: str) -> set[tuple[str, str]]:
-    """The facts, as name and value, that must not be added to a prompt which says no to them."""
-    said = (fact for piece in what.negated for fact in parse(piece, language))
-    return {(fact.name, str(fact.value)) for fact in said if fact.name != "count"}
 
 
 @cache

@@ -10,6 +10,7 @@ the prompt. Where none does, or there is nothing to write of, the prompt stays a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
@@ -19,8 +20,8 @@ import numpy as np
 from worldreel.errors import RequestError
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft, fill
-from worldreel.prompt.near import Plain, denied, plain
-from worldreel.prompt.said import Said, encoded, said, slots
+from worldreel.prompt.near import Plain, plain
+from worldreel.prompt.said import Said, encoded, said, slots, stateable
 from worldreel.world.actors import RIGS
 from worldreel.world.describe.caption import write
 from worldreel.world.describe.pen import Pen, Piece
@@ -36,7 +37,6 @@ _OWN = "worldreel"
 _HARD = ("action", "direction", "side")  # what is not added where that could not be read
 _LOOSE = {"action", "manner", "direction", "side", "wear"}  # said by several words together
 _BY_OTHERS = {"hits", "topples", "stacks"}  # what things do to each other
-_UNSAID = {"weather": "clear", "style": "render", "camera": "static"}  # goes without saying
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,8 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
     text, by, added = prompt, "", {}
     if why is None:
         rng = np.random.default_rng([seed, 31])
-        no = denied(words, language) | {(n, "") for names in found.unused.values() for n in names}
+        no = {meant for piece in words.negated for meant in stateable(piece, language)}
+        no |= {(name, "") for names in found.unused.values() for name in names}
         caption = _caption(encoder, found, rng, language, no)
         why = None if caption else "no caption was found that says all of it"
         if caption:
@@ -162,6 +163,9 @@ def _impossible(draft: Draft, name: str) -> Iterator[str]:
         value = draft.scene.get(slot)
         if place and value and value not in (place.lights if slot == "light" else place.weathers):
             apart.append((str(setting), value))
+    kinds = list(dict.fromkeys(thing["kind"] for thing in draft.things if "kind" in thing))
+    for pair in itertools.combinations(kinds, 2):
+        apart += [] if any({*pair} <= {*p.kinds} for p in PLACES.values()) else [pair]
     for one, other in dict.fromkeys(apart):
         yield f"{name} has never seen these together: {one}, {other}"
 
@@ -197,13 +201,14 @@ def _caption(
     for number in range(_FILLS):
         left = {(name, "") for name in _HARD} if number > 1 else set()
         facts = fill(Draft.of(found.facts), rng, no | left).facts()
-        wanted = {s: v for s, v in slots(facts).items() if _UNSAID.get(s) != v or s in found.slots}
+        wanted = slots(facts)
         for turn in range(_CAPTIONS):
             text, stated = _write(facts, rng, language, wanted)
             # All that was added, too, unless that is hard to say.
             if not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
                 continue
-            if len(encoder.lexicon.read(text).ids) > encoder.preset.max_words:
+            words = encoder.lexicon.read(text)
+            if words.ignored or words.mapped or len(words.ids) > encoder.preset.max_words:
                 continue
             theirs = encoded(encoder, text)
             right = sum(theirs.get(slot) == value for slot, value in found.slots.items())

@@ -141,6 +141,11 @@ def encoded(encoder: TextEncoder, text: str) -> dict[str, str]:
     return {slot: value for slot, value in read.items() if value in LABELS.get(slot, ())}
 
 
+def stateable(text: str, language: str) -> set[tuple[str, str]]:
+    """What the phrases of a text can say, each by itself: names and values of facts."""
+    return {meant for _, meanings in _spans(text, language) for meant in meanings}
+
+
 def slots(facts: Sequence[Fact]) -> dict[str, str]:
     """Facts as an encoder is to read them: by the name of its slot, without what is unsaid."""
     return {slot: LABELS[slot][n] for slot, n in labels(facts).items() if n} if facts else {}
