@@ -18,10 +18,14 @@ ChatUrl = Annotated[
         metavar="URL",
         help="A chat server that writes the caption, such as http://localhost:11434/v1 (Ollama); "
         "its key from WORLDREEL_CHAT_KEY.",
+        show_default="none",
     ),
 ]
 ChatModel = Annotated[
-    str | None, typer.Option(metavar="NAME", help="The chat server's model, such as qwen3:8b.")
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The chat server's model, such as qwen3:8b.", show_default="none"
+    ),
 ]
 
 
