@@ -120,6 +120,8 @@ def test_facts_come_back_from_a_draft():
         ("a fish and a man", {"kind0": "fish", "kind1": "man"}, ("together: fish, man",)),
         ("a man waves", {"kind0": "man", "event0": "waves"}, ()),
         ("a mammoth runns to the left", {"action0": "runs", "direction0": "left"}, ()),
+        ("she waves", {"kind0": "woman", "event0": "waves"}, ()),
+        ("他向左跑", {"kind0": "man", "action0": "runs", "direction0": "left"}, ()),
         ("a meadow at sunset", {"setting": "meadow", "light": "sunset"}, ()),
     ],
 )  # fmt: skip
@@ -144,6 +146,8 @@ def test_what_is_typed_is_in_the_caption(marble, prompt, facts, notes):
         ("two red balls and three blue cubes", (), "it names 5 things, and marble draws up to 4"),
         ("A ball rolls. Cut to: a dog runs.", None, "it tells of several shots"),
         ("...", (), "it says nothing that marble knows"),
+        ("red " * 1200, (), "it is long already"),
+        ("没有" * 2500, None, "it says nothing that marble knows"),
         ("🎈", (), "it says nothing that marble knows"),
     ],
 )

@@ -47,15 +47,14 @@ class Draft:
         """What facts say; how many things there are follows from what they are."""
         made = cls()
         for fact in facts:
+            for index in (i for i in fact.args if isinstance(i, int)):
+                made.things += [{} for _ in range(index + 1 - len(made.things))]
             if not fact.args:
                 made.scene[fact.name] = str(fact.value)
-            elif fact.name == "count":
-                continue
             elif len(fact.args) > 1 or fact.name == "event":
-                made.others.append(fact)
-            elif fact.name != "topples":
+                made.others += [fact] if fact.name != "count" else []
+            elif fact.name not in ("count", "topples"):
                 (index,) = fact.args
-                made.things += [{} for _ in range(index + 1 - len(made.things))]
                 made.things[index].setdefault(fact.name, str(fact.value))
         return made
 

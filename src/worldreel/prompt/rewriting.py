@@ -33,6 +33,7 @@ from worldreel.world.place import PLACES
 from worldreel.world.stories import STORIES
 
 _FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
+_LONG = 20  # characters per word of an encoder's window
 _OWN = "worldreel"
 _HARD = ("action", "direction", "side")  # what is not added where that could not be read
 _LOOSE = {"action", "manner", "direction", "side", "wear"}  # said by several words together
@@ -99,9 +100,11 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
     typed = words.text
     for word, known in heard.mapped.items():  # a slip of the finger, for the parser, too
         typed = typed.replace(word, known)
-    found = said(encoder, typed, language)
+    long = _beyond(encoder, words.text)
+    found = Said((), {}, {}, {}) if long else said(encoder, typed, language)
     notes = [*_odd(found, words, language, name), *_impossible(Draft.of(found.facts), name)]
-    why = _why_not(prompt, language, found, heard.ignored, name)
+    why = "it is long already" if long else None
+    why = why or _why_not(prompt, language, found, heard.ignored, name)
     text, by, added = prompt, "", {}
     if why is None:
         rng = np.random.default_rng([seed, 31])
@@ -127,11 +130,21 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
 def lost(encoder: TextEncoder, prompt: str, caption: str, name: str = "marble") -> str | None:
     """What of a prompt is no longer read in a caption, in a few words; None if all of it is."""
     language = language_of(prompt)
+    if _beyond(encoder, prompt):
+        return None  # it was not read to its end either
+    if _beyond(encoder, caption):
+        return f"{name} reads {encoder.preset.max_words} words, and it has more"
     before, after = (said(encoder, plain(t, language).text, language) for t in (prompt, caption))
     for slot, value in before.slots.items():
         if not slot.startswith("count") and after.slots.get(slot) != value:
             return f"{name} no longer reads {value!r} in it"
     return None
+
+
+def _beyond(encoder: TextEncoder, text: str) -> bool:
+    """Whether a text is longer than the encoder's window, or one that no one could parse."""
+    most = encoder.preset.max_words
+    return len(encoder.lexicon.read(text).ids) > most or len(text) > _LONG * most
 
 
 # What a person should know.
@@ -208,7 +221,7 @@ def _caption(
             if not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
                 continue
             words = encoder.lexicon.read(text)
-            if words.ignored or words.mapped or len(words.ids) > encoder.preset.max_words:
+            if words.ignored or words.mapped or _beyond(encoder, text):
                 continue
             theirs = encoded(encoder, text)
             right = sum(theirs.get(slot) == value for slot, value in found.slots.items())

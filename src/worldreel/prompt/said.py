@@ -21,6 +21,7 @@ from worldreel.world.parse import parse
 from worldreel.world.parse.grammar import Tokens, grammar
 from worldreel.world.stories import STORIES
 from worldreel.world.words import PHRASES
+from worldreel.world.words.nouns import NOUNS
 
 Slots = Mapping[str, str]  # of LABELS: what is said, by the name of its slot
 Spans = list[tuple[str, set[tuple[str, str]]]]  # phrases, and the facts that each can state
@@ -82,6 +83,8 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
         theirs.get(s) for s in kinds
     ]:  # which thing is which is not agreed on
         theirs = {s: v for s, v in theirs.items() if s == _name(s) and s != "side"}
+    number = max(1, sum(_name(slot) == "kind" for slot in ours | theirs))
+    theirs = {s: v for s, v in theirs.items() if s == _name(s) or int(s[-1]) < number}
     given = {(_name(slot), value) for slot, value in ours.items()}
     draft = _changed(
         parsed,
@@ -92,6 +95,7 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
             if ours.get(slot) != value and (_name(slot), value) not in given
         },
     )
+    _stand_in(draft, text, language)
     unused = _unused(spans, draft.facts())
     if _settle(draft, [meant for phrase, meant in spans if phrase in unused]):
         unused = _unused(spans, draft.facts())
@@ -99,6 +103,16 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
     wanted = slots(facts)
     read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
     return Said(facts, wanted, read, unused)
+
+
+def _stand_in(draft: Draft, text: str, language: str) -> None:
+    """Of a text that names nobody, she is a woman and he a man."""
+    tokens = grammar(language).tokens(text)
+    for row in NOUNS["pronoun"]:
+        words = {form for forms in row.heard(language) for form in forms}
+        if row.kinds and words & {*tokens} and not any("kind" in t for t in draft.things):
+            draft.things = draft.things or [{}]
+            draft.things[0]["kind"] = row.kinds[0]
 
 
 def _unused(spans: Spans, facts: Sequence[Fact]) -> dict[str, frozenset[str]]:
