@@ -133,6 +133,7 @@ _NO = {
     "zh": r"(?:没有|不要|不下|没下|不是|没|无|别)[^，。、；：！？,.;:!?\s的但而在]{1,8}的?",
 }  # fmt: skip
 _NOT = re.compile(r"\b(?:no|not)\b|[不没无别]")
+_MAYBE = re.compile(r"\bno|without|n't\b|never|[不没无别]", re.IGNORECASE)
 _DIGITS = {"en": r"\b(?:[5-9]|[1-9][0-9]{1,5})(?= [a-z])", "zh": r"(?:[5-9]|[1-9][0-9]{1,5})(?=\w)"}
 
 
@@ -166,13 +167,15 @@ def plain(text: str, language: str, *, pick: int = 0) -> Plain:
         return mapped[typed]
 
     text = _scan(language).sub(taken, " ".join(text.split()))
-    return Plain(text, mapped, tuple(negated))
+    return Plain(text, mapped, tuple(dict.fromkeys(negated)))
 
 
 def negations(text: str, language: str) -> tuple[str, ...]:
     """What a text says no to, each with its no, as it is written."""
+    if not _MAYBE.search(text):  # which spares most prompts the making of patterns
+        return ()
     found = _scan(language).finditer(" ".join(text.split()))
-    return tuple(match[0].strip() for match in found if match["no"])
+    return tuple(dict.fromkeys(match[0].strip() for match in found if match["no"]))
 
 
 @cache

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from worldreel.models.text import Reading, TextEncoder
+from worldreel.prompt.near import negations
 from worldreel.prompt.rewriting import Rewriter, Rewritten
+from worldreel.world.parse import language_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +52,12 @@ class Prompt:
         if not self.reading.ids:
             effect = "it changes nothing" if negative else "the video shows whatever it likes"
             return [*notes, f"{model} knows no word of this {which}: {effect}"]
+        if self.written is None and not negative:
+            for phrase in negations(self.text, language_of(self.text))[:1]:
+                notes.append(
+                    f"{model} reads the words of {phrase!r} without the no: what is not to be "
+                    "shown belongs in the negative prompt"
+                )
         if self.unread:
             notes.append(f"the {which} is long: its last {self.unread} words were not read")
         if negative and self.reading.ignored:

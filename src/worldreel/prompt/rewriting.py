@@ -33,6 +33,7 @@ from worldreel.world.place import PLACES
 from worldreel.world.stories import STORIES
 
 _FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
+_NAMED = 5  # notes of one sort
 _LONG = 20  # characters per word of an encoder's window
 _OWN = "worldreel"
 _HARD = ("action", "direction", "side")  # what is not added where that could not be read
@@ -152,9 +153,10 @@ def _beyond(encoder: TextEncoder, text: str) -> bool:
 
 def _odd(found: Said, words: Plain, language: str, name: str) -> Iterator[str]:
     """Words that say nothing of the video, though they are known."""
-    for phrase in words.negated:
+    for phrase in words.negated[:_NAMED]:
         yield f"{name} cannot be told what not to show: {phrase!r} was left out"
-    for phrase in (p for p, names in found.unused.items() if not names & _LOOSE):
+    odd = [phrase for phrase, names in found.unused.items() if not names & _LOOSE]
+    for phrase in odd[:_NAMED]:
         yield f"{phrase!r} was not taken: it does not go with the rest of the prompt"
 
 
