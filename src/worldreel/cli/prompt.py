@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
 from worldreel.request import Limits, Request, check, plan
 
@@ -63,7 +64,11 @@ def prompt(
         raise RequestError(f"no model {model!r}: give the name of a packaged one or a folder")
     encoder = load_text(folders[0] / "text")
     before = read(encoder, text.strip())
-    after = hear(encoder, text.strip(), chat or rewrite, seed=seed, name=folders[0].resolve().name)
+    name = folders[0].resolve().name
+    with progress(quiet=chat is None) as told:  # a chat server may take its time
+        told("caption", 0, 1)
+        after = hear(encoder, text.strip(), chat or rewrite, seed=seed, name=name)
+        told("caption", 1, 1)
     assert after.written is not None
     answer = after.written.to_json() | {
         "understood": {"prompt": before.facts, "text": after.facts},

@@ -54,8 +54,8 @@ class Draft:
             elif len(fact.args) > 1 or fact.name == "event":
                 made.others += [fact] if fact.name != "count" else []
             elif fact.name not in ("count", "topples"):
-                (index,) = fact.args
-                made.things[index].setdefault(fact.name, str(fact.value))
+                for index in fact.args:
+                    made.things[index].setdefault(fact.name, str(fact.value))
         return made
 
     def facts(self) -> tuple[Fact, ...]:

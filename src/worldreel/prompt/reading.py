@@ -6,16 +6,20 @@ is near is mapped and said, and nothing is dropped in silence.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from worldreel.errors import RequestError
 from worldreel.models.text import Reading, TextEncoder
-from worldreel.prompt.near import negations
-from worldreel.prompt.rewriting import Rewriter, Rewritten
-from worldreel.world.parse import language_of
+
+if TYPE_CHECKING:  # the world's words, which plain reading has no need of
+    from worldreel.prompt.rewriting import Rewriter, Rewritten
+
+_NO = re.compile(r"\bno|without|n't\b|never|[不没无别]", re.IGNORECASE)  # where there may be one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,18 +56,39 @@ class Prompt:
         if not self.reading.ids:
             effect = "it changes nothing" if negative else "the video shows whatever it likes"
             return [*notes, f"{model} knows no word of this {which}: {effect}"]
-        if self.written is None and not negative:
-            for phrase in negations(self.text, language_of(self.text))[:1]:
-                notes.append(
-                    f"{model} reads the words of {phrase!r} without the no: what is not to be "
-                    "shown belongs in the negative prompt"
-                )
+        if self.written is None and not negative and _NO.search(self.text):
+            notes += _unheard(self.text, model)
         if self.unread:
             notes.append(f"the {which} is long: its last {self.unread} words were not read")
         if negative and self.reading.ignored:
             unknown = ", ".join(map(repr, self.reading.ignored))
             notes.append(f"of the negative prompt, {model} does not know {unknown}")
         return notes
+
+
+def _unheard(text: str, model: str) -> list[str]:
+    """A note of the first no in a prompt, if there is one."""
+    from worldreel.prompt.near import negations
+    from worldreel.world.parse import language_of
+
+    return [
+        f"{model} reads the words of {phrase!r} without the no: what is not to be shown belongs "
+        "in the negative prompt"
+        for phrase in negations(text, language_of(text))[:1]
+    ]
+
+
+def rewriter(asked: object) -> Rewriter | None:
+    """Who is to rewrite: the world's own for True, none for False or None, or who is given."""
+    if asked is None or asked is False:
+        return None
+    if asked is True:
+        from worldreel.prompt.rewriting import rewrite
+
+        return rewrite
+    if not callable(asked):
+        raise RequestError("rewrite is True, False or a worldreel.prompt.Chat")
+    return cast("Rewriter", asked)
 
 
 def hear(

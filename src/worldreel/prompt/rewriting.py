@@ -13,11 +13,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
-from worldreel.errors import RequestError
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft, fill
 from worldreel.prompt.near import Plain, plain
@@ -79,15 +78,6 @@ class Rewriter(Protocol):
     """Makes a caption of a prompt: `rewrite`, or a `chat.Chat`. name: of the model, for notes."""
 
     def __call__(self, encoder: TextEncoder, prompt: str, *, seed: int, name: str) -> Rewritten: ...
-
-
-def rewriter(asked: object) -> Rewriter | None:
-    """Who is to rewrite: the world's own for True, none for False or None, or who is given."""
-    if asked is None or isinstance(asked, bool):
-        return rewrite if asked else None
-    if not callable(asked):
-        raise RequestError("rewrite is True, False or a worldreel.prompt.Chat")
-    return cast(Rewriter, asked)
 
 
 def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "marble") -> Rewritten:
