@@ -179,6 +179,13 @@ def test_an_encoder_of_other_words_is_told_none_that_it_does_not_know():
     assert told.text == "a red ball" and "no caption was found" in told.notes[-1]
 
 
+def test_of_a_prompt_that_stays_nothing_is_said_to_be_mapped(marble):
+    told = rewrite(marble, "two trucks and three buses, no rain")
+    assert not told.by and told.mapped.get("trucks") != "cars" and "buses" in told.ignored
+    heard = hear(marble, told.prompt, rewrite)
+    assert [n for n in heard.notes("marble") if "'no rain' without the no" in n]
+
+
 # How it reaches the transformer.
 
 

@@ -46,7 +46,9 @@ class Prompt:
         }
         if self.written is not None:
             told = self.written.to_json()
-            words |= {"mapped": told["mapped"], "ignored": told["ignored"], "rewritten": told}
+            ignored = dict.fromkeys([*told["ignored"], *self.reading.ignored])
+            words |= {"mapped": told["mapped"] | words["mapped"], "ignored": list(ignored)}
+            words["rewritten"] = told
         return words
 
     def notes(self, model: str, *, negative: bool = False) -> list[str]:
@@ -56,7 +58,8 @@ class Prompt:
         if not self.reading.ids:
             effect = "it changes nothing" if negative else "the video shows whatever it likes"
             return [*notes, f"{model} knows no word of this {which}: {effect}"]
-        if self.written is None and not negative and _NO.search(self.text):
+        as_typed = self.written is None or not self.written.by
+        if as_typed and not negative and _NO.search(self.text):
             notes += _unheard(self.text, model)
         if self.unread:
             notes.append(f"the {which} is long: its last {self.unread} words were not read")

@@ -96,25 +96,28 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
     notes = [*_odd(found, words, language, name), *_impossible(Draft.of(found.facts), name)]
     why = "it is long already" if long else None
     why = why or _why_not(prompt, language, found, heard.ignored, name)
-    text, by, added = prompt, "", {}
+    caption = None
     if why is None:
         rng = np.random.default_rng([seed, 31])
         no = {meant for piece in words.negated for meant in stateable(piece, language)}
         no |= {(name, "") for names in found.unused.values() for name in names}
         caption = _caption(encoder, found, rng, language, no)
         why = None if caption else "no caption was found that says all of it"
-        if caption:
-            text, by = caption, _OWN
-            now = encoded(encoder, text)
-            added = {s: v for s, v in now.items() if s not in found.slots and "count" not in s}
+    if caption is None:
+        raw = encoder.lexicon.read(prompt)
+        left = f"the prompt was left as it is: {why}"
+        return Rewritten(
+            prompt=prompt, text=prompt, mapped=raw.mapped, ignored=raw.ignored, notes=(left,)
+        )
+    now = encoded(encoder, caption)
     return Rewritten(
         prompt=prompt,
-        text=text,
-        by=by,
-        added=added,
+        text=caption,
+        by=_OWN,
+        added={s: v for s, v in now.items() if s not in found.slots and "count" not in s},
         mapped={**words.mapped, **heard.mapped},
         ignored=heard.ignored,
-        notes=(*notes, *([f"the prompt was left as it is: {why}"] if why else [])),
+        notes=tuple(notes),
     )
 
 
