@@ -34,7 +34,7 @@ from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.prompt import read
+from worldreel.prompt import hear, read, rewriter
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Progress, Tasks
 from worldreel.values import parse_size
@@ -185,7 +185,8 @@ class Engine(Tasks):
         told("prompt", 0, 1)
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
         stills, fitted = montage.stills(made, self.encode)
-        said = read(self.text, made.prompt)
+        write = rewriter(request.rewrite)
+        said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
