@@ -40,7 +40,7 @@ Progress = Callable[[str, int, int], None]
 NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
@@ -187,7 +187,7 @@ class Engine:
             model=self.settings.name,
         )
         made = plan(request, self.limits)
-        told = progress or _silent
+        told = progress or silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
 
@@ -200,7 +200,7 @@ class Engine:
         board, fitted = self.canvas(made)
         said = read(self.text, made.prompt)
         words = said.words()
-        notes = [*made.notes, *_heard(words, made.model), *fitted, *said.notes(made.model)]
+        notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
         if made.negative_prompt:
             other = read(self.text, made.negative_prompt)
@@ -272,7 +272,7 @@ class Engine:
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
-        told: Progress = _silent,
+        told: Progress = silent,
     ) -> Tensor:
         """Latents of a canvas of B clips, for one prompt and one seed a clip.
 
@@ -334,14 +334,22 @@ class Engine:
 
     @torch.inference_mode()
     def decode(
-        self, latents: Tensor, *, ring: bool = False, told: Progress = _silent
+        self,
+        latents: Tensor,
+        *,
+        past: Tensor | None = None,
+        ring: bool = False,
+        told: Progress = silent,
     ) -> np.ndarray:
-        """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time."""
+        """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
+
+        past: the latent before the first (B C 1 h w), where latents go on from others.
+        """
         b, _, t, h, w = latents.shape
         out = np.empty((b, FRAMES * t, STRIDE * h, STRIDE * w, 3), dtype=np.uint8)
         done = 0
         told("decode", 0, t)
-        for part in self.compressor.stream(latents, ring=ring):
+        for part in self.compressor.stream(latents, past=past, ring=ring):
             pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
             out[:, done : done + pixels.shape[1]] = pixels
@@ -361,7 +369,7 @@ def _doubled(context: Context | None) -> Context | None:
     )
 
 
-def _heard(words: Mapping[str, Any], model: str) -> list[str]:
+def heard(words: Mapping[str, Any], model: str) -> list[str]:
     """Notes of the words that were taken for others, and of those that were ignored."""
     notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
     named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED

@@ -1,6 +1,7 @@
 """The command line: a room per command, imported when it is called.
 
 worldreel generate PROMPT     a sentence becomes a video
+worldreel stream PROMPT       a video of any length
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
 worldreel eval words          weights become figures
@@ -22,7 +23,7 @@ import typer.main
 from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
-ROOMS = ("generate", "doctor", "train", "eval", "world")
+ROOMS = ("generate", "stream", "doctor", "train", "eval", "world")
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",

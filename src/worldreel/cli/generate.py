@@ -134,7 +134,7 @@ def generate(
         num_frames = 1
         notes.append("a .png is a picture: one frame was made")
     request = Request(
-        prompt=_read_prompt(prompt),
+        prompt=read_prompt(prompt),
         negative_prompt=negative_prompt,
         seconds=seconds,
         num_frames=num_frames,
@@ -197,7 +197,7 @@ def generate(
         "seed": seed,
         "model": model,
         "seconds": {stage: round(s, 3) for stage, s in took.items()},
-        "peak_memory": _peak_memory(),
+        "peak_memory": peak_memory(),
         "words": {**words, "read": list(words["read"]), "ignored": list(words["ignored"])},
         "notes": notes,
     }
@@ -222,7 +222,7 @@ def _apart(written: Mapping[str, str | None], read: Mapping[str, str | None]) ->
             seen[path] = option
 
 
-def _read_prompt(prompt: str) -> str:
+def read_prompt(prompt: str) -> str:
     """The prompt itself, or standard input, of which no more is read than a prompt may have."""
     if prompt != "-":
         return prompt
@@ -272,7 +272,7 @@ def _free_name(*, picture: bool) -> str:
     return name
 
 
-def _peak_memory() -> int | None:
+def peak_memory() -> int | None:
     """Bytes at the highest, as the operating system counted them."""
     try:
         import resource
