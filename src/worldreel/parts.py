@@ -141,14 +141,15 @@ class Parts:
         self.clip_id = str(found["clip_id"])
         made, last = self.stream.course, self.done - 1
         frames = int((provenance.read_mark(self._path(last, ".mp4")) or {}).get("num_frames", 0))
-        beyond = self.done > made.num_groups or frames > made.num_frames(last)
-        if beyond:
+        wanted = made.num_frames(last)
+        if self.done > made.num_groups or frames > wanted:
             held = made.seconds(made.group(last)[0]) + frames / made.plan.fps
             raise RequestError(
-                f"{self.folder} holds {held:g} s of this stream, more than {made.plan.seconds:g}:"
-                " ask for as much, choose another name for the video, or remove that folder"
+                f"{self.folder} holds {held:.5g} s of this stream, more than"
+                f" {made.plan.seconds:.5g}: ask for as much, choose another name for the video, or"
+                " remove that folder"
             )
-        if frames < made.num_frames(last):
+        if frames < wanted:
             self.done = last
 
     @property
