@@ -16,9 +16,9 @@ ROWS = [
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora plan checkpoint provenance media pictures output device",
-    "engine request prompt",
-    "data film play stream",
+    "lora plan checkpoint provenance media mux pictures output device",
+    "engine request course prompt",
+    "data film play stream parts",
     "serve train eval",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
 ]
@@ -27,7 +27,7 @@ SEE_THE_WORLD = {"world", "prompt", "play", "data", "train", "eval", "cli"}
 
 # Where a heavy package may be imported.
 HOMES = {
-    "av": r"media\.py",
+    "av": r"(media|mux)\.py",
     "mujoco": r"world/(stage|act)\.py",
     "torch.distributed": r"parallel\.py",
     "typer": r"cli/.*",
@@ -35,7 +35,7 @@ HOMES = {
     "pydantic": r"serve/.*",
     "diffusers": r"(?!)",  # the tests alone
 }
-WITHOUT_TORCH = r"(request|errors|world/(scene|sample|describe))\.py"
+WITHOUT_TORCH = r"(request|course|errors|world/(scene|sample|describe))\.py"
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (
     r"((flow|canvas|tokens|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"

@@ -113,7 +113,7 @@ def course(
     long = {"max_seconds": LONGEST, "default_seconds": USUAL, "trained_seconds": None}
     made = plan(request, dataclasses.replace(limits, **long))
     spans, notes = _spans(made, then, limits)
-    _check_pace(pace, made, chunk)
+    _check_pace(pace, made, chunk, limits.frames_per_latent / limits.fps)
     sight = pace.window * limits.frames_per_latent / limits.fps
     if limits.trained_seconds is not None and sight > limits.trained_seconds + 1e-9:
         notes.append(
@@ -156,7 +156,7 @@ def _spans(
     return tuple(spans), notes
 
 
-def _check_pace(pace: Pace, made: Plan, chunk: int) -> None:
+def _check_pace(pace: Pace, made: Plan, chunk: int, latent: float) -> None:
     steps = made.num_inference_steps
     lag = steps if pace.lag is None else pace.lag
     if pace.advance < 1 or pace.anchor < 0 or not 0 <= pace.context_level < 1:
@@ -166,11 +166,12 @@ def _check_pace(pace: Pace, made: Plan, chunk: int) -> None:
         )
     if not 1 <= lag <= steps or steps % lag:
         raise RequestError(f"a lag of {lag} does not divide {steps} steps: give a divisor")
-    least = steps // lag * pace.advance + chunk
+    at_once, least = steps // lag, steps // lag * pace.advance + chunk
     if pace.window < least:
+        groups = f"{at_once} groups of {pace.advance}" if at_once > 1 else f"{pace.advance}"
         raise RequestError(
-            f"a window of {pace.window} latents is too short for {steps // lag} groups of"
-            f" {pace.advance} and something before them: give {least} or more"
+            f"a window of {pace.window} latents is too short to paint {groups} and see something"
+            f" before them: give {least} ({least * latent:.3g} s) or more"
         )
     if any(n % chunk for n in (pace.window, pace.advance)):
         raise RequestError(f"window and advance must be multiples of {chunk}, the model's chunk")

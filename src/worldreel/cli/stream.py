@@ -1,6 +1,7 @@
 """`worldreel stream`: a video of any length, from a sentence, or from one after the other."""
 
 import json
+import math
 import sys
 import time
 from importlib import import_module
@@ -28,6 +29,17 @@ app = typer.Typer(add_completion=False)
 
 MARBLE, PACE = Limits(), Pace()
 _WIDE, _HIGH = MARBLE.base_sizes[MARBLE.default_aspect]
+_LATENT = MARBLE.frames_per_latent / MARBLE.fps  # seconds
+
+
+def _seconds(latents: int) -> float:
+    return round(latents * _LATENT, 3)
+
+
+def _latents(option: str, seconds: float) -> int:
+    if not math.isfinite(seconds):
+        raise RequestError(f"{option} takes seconds, not {seconds:g}")
+    return round(seconds / _LATENT)
 
 
 @app.command(
@@ -55,9 +67,14 @@ def stream(
         ),
     ] = None,
     output: Annotated[
-        str,
-        typer.Option("--output", "-o", help="An .mp4. A file of that name is replaced."),
-    ] = "stream.mp4",
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="An .mp4. A file of that name is replaced.",
+            show_default="stream.mp4, numbered if it exists",
+        ),
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(metavar="WxH", help="As for generate.", show_default=f"{_WIDE}x{_HIGH}"),
@@ -87,11 +104,11 @@ def stream(
     ] = None,
     negative_prompt: Annotated[str, typer.Option(help="What it should not show.")] = "",
     window: Annotated[
-        int, typer.Option(help="Latents (groups of 4 frames) that are seen at once.")
-    ] = PACE.window,
+        float, typer.Option(help="Seconds that are seen at once, and painted first.")
+    ] = _seconds(PACE.window),
     advance: Annotated[
-        int, typer.Option(help="Latents that are painted at a time, beside those before them.")
-    ] = PACE.advance,
+        float, typer.Option(help="Seconds that are painted at a time, beside those before them.")
+    ] = _seconds(PACE.advance),
     lag: Annotated[
         int | None,
         typer.Option(
@@ -104,8 +121,8 @@ def stream(
         float, typer.Option(help="Noise under which earlier latents are shown, 0 to below 1.")
     ] = PACE.context_level,
     anchor: Annotated[
-        int, typer.Option(help="Latents of the beginning that stay in sight for ever.")
-    ] = PACE.anchor,
+        float, typer.Option(help="Seconds of the beginning that stay in sight for ever.")
+    ] = _seconds(PACE.anchor),
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     contact_sheet: Annotated[
         str | None, typer.Option(metavar="FILE", help="Also a picture of some frames.")
@@ -130,12 +147,19 @@ def stream(
         model=model,
     )
     spans = [_span(text) for text in then or ()]
-    pace = Pace(window=window, advance=advance, lag=lag, context_level=context_level, anchor=anchor)
+    pace = Pace(
+        window=_latents("--window", window),
+        advance=_latents("--advance", advance),
+        anchor=_latents("--anchor", anchor),
+        lag=lag,
+        context_level=context_level,
+    )
     if model == MARBLE.name:
         course(request, spans, MARBLE, pace)  # refused before torch is loaded
     else:
         check(request)
-    if check_writable(output) != ".mp4":
+    path = Path(_free_name() if output is None else output)
+    if check_writable(path) != ".mp4":
         raise RequestError(f"a stream is an .mp4, and not {output}")
     if contact_sheet is not None:
         check_sheet(contact_sheet)
@@ -147,7 +171,6 @@ def stream(
         parts, streams = (import_module(f"worldreel.{name}") for name in ("parts", "stream"))
         chunk = engine.dit.preset.chunk or 1
         made = streams.Stream(engine, course(request, spans, engine.limits, pace, chunk=chunk))
-        path = Path(output)
         try:
             marked, found = parts.record(made, path, sheet=contact_sheet, keep=keep, told=told)
         except KeyboardInterrupt:
@@ -185,6 +208,15 @@ def stream(
             f"{path}: {plan.width}x{plan.height}, {plan.num_frames} frames, {plan.seconds:.5g} s, "
             f"made in {answer['seconds']['total']:.1f} s"
         )
+
+
+def _free_name() -> str:
+    """A name of our choice never replaces a file; what was stopped amid its work goes on."""
+    name, number = "stream.mp4", 1
+    while Path(name).exists():
+        number += 1
+        name = f"stream-{number}.mp4"
+    return name
 
 
 def _span(text: str) -> tuple[float, str]:
