@@ -216,6 +216,7 @@ def _figures(frames: np.ndarray, one: Stream, rulers: probes.Rulers) -> Figures:
     after = np.arange(1, len(frames))  # the frame that each change leads to
     kind = (after % made.frames_per_latent == 0).astype(int)
     kind[[made.frames_per_latent * made.group(i)[0] - 1 for i in range(1, made.num_groups)]] = 2
+    within, between, groups = (float(change[kind == k].mean()) for k in range(3))
     starts = np.linspace(0, len(frames) - STRETCH, PLACES).round().astype(int)
     views = [look(rulers, frames[i : i + STRETCH]) for i in starts]
     smooth = [float(seams(view).value == "smooth") for view in views]
@@ -224,7 +225,7 @@ def _figures(frames: np.ndarray, one: Stream, rulers: probes.Rulers) -> Figures:
         colour=float(np.abs(last[:3] - first[:3]).max()),
         contrast=float(last[3] / first[3]),
         sharpness=float(last[4] / first[4]),
-        change=tuple(float(change[kind == k].mean()) for k in range(3)),
+        change=(within, between, groups),
         smooth=(smooth[0], mean(smooth[1:])),
         steady=(steady[0], mean(steady[1:])),
     )

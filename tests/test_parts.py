@@ -76,11 +76,12 @@ def test_the_video_is_the_stream(model, tmp_path):
 @pytest.mark.parametrize("pace", [PLAIN, STAGGERED])
 @pytest.mark.parametrize("after", [0, 2])
 def test_a_stopped_run_goes_on_to_the_same_video(model, tmp_path, monkeypatch, pace, after):
+    then = [(1.4, "a blue cube")]
     whole, broken = tmp_path / "whole.mp4", tmp_path / "broken.mp4"
-    record(made(model, 3, pace=pace), whole, keep=True)
+    record(made(model, 3, pace=pace, then=then), whole, keep=True)
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         stopped(patch, after)
-        record(made(model, 3, pace=pace), broken)
+        record(made(model, 3, pace=pace, then=then), broken)
     assert not broken.exists()
     folder = folder_of(broken)
     if after:
@@ -88,9 +89,12 @@ def test_a_stopped_run_goes_on_to_the_same_video(model, tmp_path, monkeypatch, p
         shutil.copy(folder / "00000.reel", folder / f"{after:05d}.reel")  # a clip is to follow
     told = []
     _, found = record(
-        made(model, 3, pace=pace), broken, keep=True, told=lambda *said: told.append(said)
+        made(model, 3, pace=pace, then=then),
+        broken,
+        keep=True,
+        told=lambda *said: told.append(said),
     )
-    one = made(model, 3, pace=pace).course
+    one = made(model, 3, pace=pace, then=then).course
     assert found == (one.seconds(one.group(after - 1)[1]) if after else 0)
     assert told[0][1] == 0 and told[-1][1] == told[-1][2] == one.num_groups - after
     assert packets_digest(broken) == packets_digest(whole)

@@ -53,22 +53,27 @@ class Uncached(Stream):
 
     seen = 0
 
-    def _context(self, state, held):
-        cached = super()._context(state, held)
+    def __init__(self, *given) -> None:
+        super().__init__(*given)
+        self.referred: list[int] = []  # groups that were painted with an anchor in sight
+
+    def _context(self, state, stop, held):
+        cached = super()._context(state, stop, held)
         if not state.done:
             assert cached is None
             return None
         p, c = self.engine.dit.preset, self.course
-        start, stop = c.group(state.done)
+        start = c.group(state.done)[0]
         low = start - c.context
         known = canvas.tail(torch.cat(state.recent, dim=2), c.context)
         painted = torch.zeros_like(known[:, :, :1]).expand(-1, -1, stop - start, -1, -1)
         freedom = torch.ones(1, 1, c.context + stop - start, *known.shape[3:])
         freedom[:, :, : c.context] = 0
         board = Canvas(known=torch.cat([known, painted], dim=2), freedom=freedom)
-        anchors = min(c.pace.anchor, low)
-        if anchors:
-            board = canvas.refer(board, state.first[:, :, :anchors])
+        anchors = self.anchors(state, stop)
+        if anchors is not None:
+            board = canvas.refer(board, anchors)
+            self.referred.append(state.done)
         plain = tokens.remember(
             self.engine.dit,
             board,
@@ -98,6 +103,23 @@ def test_cached_context_equals_uncached_in_chunks_of_two(model, tiny_model):
     usual = made(other)
     assert close(latents(usual), latents(Uncached(other, usual.course)), 1e-4)
     assert not close(latents(usual), latents(made(model)))  # a chunk's latents see each other
+
+
+def test_an_anchor_is_shown_while_its_words_are_said(model):
+    """The beginning; after other words, what was painted with nothing of the old ones in sight."""
+    one = made(model, 4, pace=ANCHORED, then=[(2, "a blue cube")])  # latent 6, group 4
+    plain = Uncached(model, one.course)
+    chunks = list(plain)
+    assert [one.course.group(i) for i in (0, 1, 4, 6)] == [(0, 3), (3, 4), (6, 7), (8, 9)]
+    assert one.course.anchors == (0, 6)
+    assert plain.referred == [1, 2, 3, 9]  # as soon as a latent of the anchor left the window
+    assert torch.equal(chunks[9].state.anchor, chunks[6].latents)
+    assert close(latents(one), latents(plain), 1e-4)
+    for after in (5, 7):
+        rest = list(
+            made(model, 4, pace=ANCHORED, then=[(2, "a blue cube")]).chunks(chunks[after].state)
+        )
+        assert close(latents(rest), latents(chunks[after + 1 :]), 1e-4)
 
 
 def test_each_group_is_read_once(model, monkeypatch):
@@ -233,8 +255,8 @@ def test_memory_and_work_do_not_grow(model):
             work[i] = counter.get_total_flops()
         else:
             state = one._tick(state, caches)
-        assert state.done == i + 1 and state.first is not None
-        held.append((len(caches), sum(r.numel() for r in (*state.recent, state.first))))
+        assert state.done == i + 1 and state.anchor is not None
+        held.append((len(caches), sum(r.numel() for r in (*state.recent, state.anchor))))
     assert len(set(held[5:])) == 1 and work[5] == work[19] > 0
 
 

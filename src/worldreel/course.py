@@ -27,14 +27,15 @@ class Pace:
     advance: latents of every later group. lag: steps after which the next group sets out; None:
     when the group before is done. A lower lag, a divisor of the steps, paints several groups at
     once on staggered levels. context_level: the noise under which what is kept is shown. anchor: of
-    the first latents, how many are shown as references for ever, once they have left the window.
+    the first latents, how many are shown as references for ever, once they have left the window;
+    under other words, of the first that were painted with nothing of the old ones in sight.
     """
 
     window: int = 6
     advance: int = 3
     lag: int | None = None
-    context_level: float = 0.1
-    anchor: int = 0
+    context_level: float = 0.3
+    anchor: int = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,21 @@ class Course:
         """The half-open span of latents of a group; that of the last may pass the end."""
         stop = self.pace.window + index * self.pace.advance
         return (stop - self.pace.advance if index else 0), stop
+
+    @property
+    def anchors(self) -> tuple[int, ...]:
+        """For each span the group that holds its anchor."""
+        before = self.pace.window - self.context
+        starts = (start for start, _ in self.spans)
+        return tuple(1 + math.ceil((t - before) / self.pace.advance) if t else 0 for t in starts)
+
+    def anchor(self, latent: int) -> int:
+        """The group whose first latents stay in sight while a latent is painted."""
+        return next(
+            group
+            for group, (start, _) in reversed([*zip(self.anchors, self.spans, strict=True)])
+            if start <= latent
+        )
 
     def num_frames(self, index: int) -> int:
         """Frames of a group that lie before the end."""

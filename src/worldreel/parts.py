@@ -169,13 +169,15 @@ class Parts:
         while index and sum(r.shape[2] for r in recent) < made.context:
             index -= 1
             recent = (self._latents(index), *recent)
+        anchored = max(group for group in made.anchors if group < self.done)
         flight: dict[str, Tensor] = {}
         if made.at_once > 1 and self.done > 1:
             flight = self._flight(self.done - 1)
         return State(
             done=self.done,
             recent=recent,
-            first=self._latents(0)[:, :, : made.pace.anchor],
+            anchor=self._latents(anchored)[:, :, : made.pace.anchor],
+            anchored=anchored,
             flight=flight.get("flight"),
             velocity=flight.get("velocity"),
         )

@@ -39,14 +39,15 @@ from worldreel.tokens import Words
 class State:
     """Where a stream is, between two groups; tensors are 1 C t h w.
 
-    recent: the last finished groups, as many as reach over the window's context. first: the
-    stream's first latents, its anchor. flight: groups on their way, the oldest first, and the
-    velocity that their last step used; None unless groups are painted at once.
+    recent: the last finished groups, as many as reach over the window's context. anchor: the first
+    latents of the group `anchored`. flight: groups on their way, the oldest first, and the velocity
+    that their last step used; None unless groups are painted at once.
     """
 
     done: int = 0  # finished groups
     recent: tuple[Tensor, ...] = ()
-    first: Tensor | None = None
+    anchor: Tensor | None = None
+    anchored: int = 0
     flight: Tensor | None = None
     velocity: Tensor | None = None
 
@@ -115,12 +116,10 @@ class Stream:
         return checkpoint.fingerprint(named)
 
     @torch.no_grad()
-    def chunks(
-        self, state: State | None = None, *, told: Progress | None = None
-    ) -> Iterator[Chunk]:
+    def chunks(self, state: State | None = None) -> Iterator[Chunk]:
         """Groups one after the other, from the start or from a state."""
         state = State() if state is None else state
-        held: dict[int, Context] = {}  # by group, and of the anchor at -1
+        held: dict[int, Context] = {}  # by group; of an anchor at -1 - group
         while state.done < self.course.num_groups:
             before = state
             state = self._tick(state, held)
@@ -160,7 +159,8 @@ class Stream:
         freedom[:, :, :kept] = 0
         board = Canvas(known=torch.where(freedom == 0, x, 0), freedom=freedom)
         sigmas = self._sigmas(stop - start, size, lag, kept).to(x.device)
-        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], self._context(state, held))
+        context = self._context(state, stop, held)
+        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context)
         s = self.engine.settings
         begun = samplers.State(x, len(sigmas) - 1 - lag, velocity)
         for walked in samplers.SAMPLERS[s.sampler](field, begun, sigmas, freedom):
@@ -176,7 +176,8 @@ class Stream:
         return State(
             done=state.done + 1,
             recent=recent,
-            first=x[:, :, : made.pace.anchor] if state.first is None else state.first,
+            anchor=x[:, :, : made.pace.anchor] if state.done in made.anchors else state.anchor,
+            anchored=state.done if state.done in made.anchors else state.anchored,
             flight=x[:, :, size:] if flying else None,
             velocity=v[:, :, size:] if flying else None,
         )
@@ -255,32 +256,42 @@ class Stream:
 
     # What is kept.
 
-    def _context(self, state: State, held: dict[int, Context]) -> Context | None:
-        """Keys and values of all that the window shows, and where it is; `held` has what is known.
+    def _context(self, state: State, stop: int, held: dict[int, Context]) -> Context | None:
+        """Keys and values of all that the window up to `stop` shows; `held` has what is known.
 
         Each group is read once, in a call of its own shape, so that a stream that is resumed
         computes the same bits.
         """
         if not state.done:
             return None
-        start = self.course.group(state.done)[0]
-        low = start - self.course.context
+        made = self.course
+        low = made.group(state.done)[0] - made.context
         shown = range(state.done - len(state.recent), state.done)
-        for gone in [i for i in held if i >= 0 and i not in shown]:
+        for gone in [i for i in held if i not in shown and i != -1 - state.anchored]:
             del held[gone]
         parts = []
         for index, latents in zip(shown, state.recent, strict=True):
-            begin, end = self.course.group(index)
+            begin, end = made.group(index)
             if index not in held:
                 held[index] = self._remember(latents, begin)
             count = held[index].pos.shape[1] // (end - begin)
             parts.append(_moved(held[index], max(0, low - begin) * count, begin - low))
-        anchors = 0 if state.first is None else min(state.first.shape[2], low)
-        if anchors and state.first is not None:
-            if -1 not in held or held[-1].pos.shape[1] < anchors * count:
-                held[-1] = self._refer(state.first[:, :, :anchors])
-            parts.append(held[-1])
+        anchors = self.anchors(state, stop)
+        if anchors is not None:
+            key = -1 - state.anchored
+            if key not in held or held[key].pos.shape[1] < anchors.shape[2] * count:
+                held[key] = self._refer(anchors)
+            parts.append(held[key])
         return _joined(parts)
+
+    def anchors(self, state: State, stop: int) -> Tensor | None:
+        """The anchor's latents that have left the window, while the words are its own."""
+        made = self.course
+        if state.anchor is None or made.anchor(stop - 1) != state.anchored:
+            return None
+        left = made.group(state.done)[0] - made.context - made.group(state.anchored)[0]
+        gone = state.anchor[:, :, : max(0, left)]
+        return gone if gone.shape[2] else None
 
     def _remember(self, latents: Tensor, start: int) -> Context:
         """A finished group, shown at the context level, with times from its first latent on."""
@@ -296,8 +307,8 @@ class Stream:
 
     def _refer(self, latents: Tensor) -> Context:
         """Latents as references, clean, at their fixed times."""
-        p, shape = self.engine.dit.preset, (*latents.shape[:2], 1, *latents.shape[3:])
-        board = canvas.refer(canvas.blank(shape, device=latents.device), latents)
+        p, nothing = self.engine.dit.preset, torch.zeros_like(latents[:, :, :1])
+        board = canvas.refer(canvas.loosen(nothing, 1.0), latents)
         return tokens.remember(
             self.engine.dit, board, tokens.bag(board, patch=p.patch, chunk=p.chunk)
         )
