@@ -4,8 +4,8 @@
     python benchmarks/stream.py look [--seconds 60] [--steps 12] [--paces 6,3,0.1,0 ...] [--write]
 
 `work`: each length in a process of its own, as the command line makes it, parts and mp4 included:
-seconds of a processor per second of video (not of the clock, so that a busy machine says the same),
-and the peak of memory. Operations are counted in a run of two steps.
+processor seconds of a second of video (the median; not of the clock, so that a busy machine says
+nearly the same), operations, and the peak of memory. In brackets the ratio to the first length.
 
 `look`: a few prompts at several paces (window, advance, context level, anchor, and lag where it is
 not all steps); how the last fifth of a video differs from its first in colour (of the scale -1..1,
@@ -27,7 +27,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 
 import numpy as np
 import torch
@@ -40,7 +40,7 @@ from worldreel.eval import probes
 from worldreel.eval.drift import drift, sharpness
 from worldreel.eval.look import look
 from worldreel.eval.seams import seams
-from worldreel.parts import record
+from worldreel.parts import parts_of
 from worldreel.stream import Stream, stream
 
 PAGE = Path(__file__).parents[1] / "docs/stream.md"
@@ -62,7 +62,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--lengths", default="8,60")
     parser.add_argument("--paces", nargs="*", default=[_named(Pace())])
-    parser.add_argument("--count", action="store_true", help="operations, not time and memory")
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
@@ -71,7 +70,8 @@ def main() -> None:
         return
     lines = list(work(given) if given.what == "work" else looks(given))
     if given.write:
-        text, mark = PAGE.read_text(), f"<!-- {given.what} {given.size} -->\n"
+        length = f" {given.seconds:g}" if given.what == "look" else ""
+        text, mark = PAGE.read_text(), f"<!-- {given.what} {given.size}{length} -->\n"
         if mark not in text:
             sys.exit(f"{PAGE} has no place for this table: {mark.strip()}")
         head, _, rest = text.partition(mark)
@@ -88,49 +88,61 @@ def _say(line: str) -> str:
 
 
 def work(given: argparse.Namespace) -> Iterator[str]:
-    lengths = [float(n) for n in given.lengths.split(",")]
-    found = []
-    for seconds in lengths:
-        command = [
-            sys.executable,
-            __file__,
-            "child",
-            "--size",
-            given.size,
-            "--seconds",
-            f"{seconds}",
-        ]
-        timed = [*command, "--steps", str(given.steps)]
-        counted = [*command, "--steps", "2", "--count"]
-        one = {}
-        for args in (timed, counted):
-            one |= json.loads(subprocess.run(args, check=True, capture_output=True).stdout)
-        found.append(one)
-    steps = f"{given.steps} steps, torch {torch.__version__}, {torch.get_num_threads()} threads"
-    yield _say(f"{given.size}, {steps}; in brackets the ratio to {lengths[0]:g} s.")
+    yield _say(f"{given.size}, {given.steps} steps, torch {torch.__version__}, 1 thread:")
     yield _say("")
-    yield _say("| video | processor s per s | GFLOP per s, 2 steps | peak, MiB | of it loaded |")
-    yield _say("|---|---|---|---|---|")
-    for seconds, one in zip(lengths, found, strict=True):
-        cells = [f"{seconds:g} s"]
-        for key, digits in (("cpu", 3), ("gflop", 1), ("peak", 0)):
-            cells.append(f"{one[key]:.{digits}f} ({one[key] / found[0][key]:.3f})")
-        yield _say("| " + " | ".join([*cells, f"{one['loaded']:.0f}"]) + " |")
+    yield _say(
+        "| video | processor seconds of a second | its last fifth to its first | GFLOP of the third"
+        " and of the last second | peak, MiB | of it loaded |"
+    )
+    yield _say("|---" * 6 + "|")
+    first: dict[str, float] = {}
+    for seconds in given.lengths.split(","):
+        asked = ["--size", given.size, "--steps", str(given.steps), "--seconds", seconds]
+        command = [sys.executable, __file__, "child", *asked]
+        one = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+        first = first or one
+        cells = [
+            f"{seconds} s",
+            f"{one['cpu']:.3f} ({one['cpu'] / first['cpu']:.2f})",
+            f"{one['last']:.2f}",
+            f"{one['early']:.2f}, {one['late']:.2f}",
+            f"{one['peak']:.0f} ({one['peak'] / first['peak']:.3f})",
+            f"{one['loaded']:.0f}",
+        ]
+        yield _say("| " + " | ".join(cells) + " |")
 
 
 def _child(given: argparse.Namespace) -> dict[str, float]:
-    """One video, in this process."""
+    """One video, as the command line makes it, in this process; a group is a second.
+
+    Operations are counted in two groups alone, which are not timed: counting takes time.
+    """
+    torch.set_num_threads(1)
     one = _stream(load(), PROMPTS[0], given, Pace())
+    total, loaded, spent, counted = one.course.num_groups, _memory(), [], []
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "a.mp4"
-        if given.count:
-            with FlopCounterMode(display=False) as counter:
-                record(one, path)
-            return {"gflop": counter.get_total_flops() / given.seconds / 1e9}
-        loaded, began = _memory(), time.process_time()
-        record(one, path)
-        spent = time.process_time() - began
-    return {"cpu": spent / given.seconds, "peak": _memory(), "loaded": loaded}
+        with parts_of(one, Path(folder)) as parts:
+            chunks = one.chunks()
+            for index in range(total):
+                began = time.process_time()
+                if index in (1, total - 1):
+                    with FlopCounterMode(display=False) as counter:
+                        parts.add(next(chunks))
+                    counted.append(counter.get_total_flops() / 1e9)
+                else:
+                    parts.add(next(chunks))
+                    spent.append(time.process_time() - began)
+            parts.join(Path(folder) / "a.mp4")
+    spent = spent[1:]  # the first is the window: two seconds, and what is done once
+    some = max(1, len(spent) // 5)
+    return {
+        "cpu": median(spent),
+        "last": median(spent[-some:]) / median(spent[:some]),
+        "early": counted[0],
+        "late": counted[1],
+        "peak": _memory(),
+        "loaded": loaded,
+    }
 
 
 def _memory() -> float:

@@ -40,7 +40,7 @@ def test_it_is_the_same_stream_whatever_its_length():
     others = [
         made(seed=1),
         made(then=[(3, "b")]),
-        made(pace=Pace(anchor=1)),
+        made(pace=Pace(anchor=2)),
         made(guidance_scale=2),
         made(size="144x80"),
     ]
