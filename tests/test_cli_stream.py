@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import worldreel
 from worldreel.cli import main
@@ -140,3 +141,14 @@ def test_another_prompt_or_seed_does_not_touch_what_is_there(asked, capsys):
         err = capsys.readouterr().err
         assert err.count("\n") == 1 and "a.parts holds another stream" in err and says in err
     assert packets_digest("a.mp4") == digest
+
+
+def test_a_picture_begins_it(asked, capsys):
+    Image.new("RGB", (64, 64), (200, 30, 30)).save("first.png")
+    args = ["stream", "a red ball", "--seconds", "3", "-q", "--keep"]
+    assert main([*args, "--image", "first.png", "--contact-sheet", "s.png", *asked, "a.mp4"]) == 0
+    assert len(Video.open("a.mp4")) == 36
+    assert main([*args, *asked, "a.mp4"]) == 2
+    assert "a.parts holds another stream" in capsys.readouterr().err
+    assert main([*args, "--image", "missing.png", *asked, "b.mp4"]) == 1
+    assert "missing.png cannot be read" in capsys.readouterr().err

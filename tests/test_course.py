@@ -47,6 +47,17 @@ def test_it_is_the_same_stream_whatever_its_length():
     assert all(other.to_json() != made().to_json() for other in others)
 
 
+def test_a_first_picture_has_a_latent_of_equal_frames_before_it():
+    for seconds in (0.4, 2, 2.5, 60):
+        c = made(seconds, image=1, then=[(seconds / 2, "b")] if seconds > 2 else ())
+        frames = [c.frames(i) for i in range(c.num_groups)]
+        assert frames[0][0] == 0 and frames[-1][1] == c.plan.num_frames
+        assert all(a[1] == b[0] for a, b in zip(frames, frames[1:], strict=False))
+        assert c.group(c.num_groups - 1)[0] < c.num_latents <= c.group(c.num_groups - 1)[1]
+    assert c.spans == ((0, "a"), (91, "b")) and c.seconds(91) == 361 / 12
+    assert "the prompt at 30 s begins at 30.08 s" in c.plan.notes
+
+
 def test_at_once():
     c = made(num_inference_steps=12, pace=Pace(window=10, advance=2, lag=4))
     assert (c.lag, c.at_once, c.context) == (4, 3, 4)
@@ -75,7 +86,7 @@ def test_a_window_longer_than_training_is_noted():
         ({"then": [(0.1, "b")]}, "0.33 s"),
         ({"then": [(20, " ")]}, "empty"),
         ({"then": [(20, "b" * 9999)]}, "shorten"),
-        ({"image": 1}, "give no picture"),
+        ({"last_image": 1}, "a first picture, and no last"),
         ({"pace": Pace(lag=7)}, "give a divisor"),
         ({"pace": Pace(lag=0)}, "give a divisor"),
         ({"pace": Pace(lag=10)}, "give 7 "),

@@ -19,8 +19,8 @@ from worldreel.stream import State, Stream, stream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-PLAIN = Pace(window=4, advance=2)
-STAGGERED = Pace(window=5, advance=1, lag=2)  # two groups at once
+PLAIN = Pace(window=4, advance=2, anchor=0)
+STAGGERED = Pace(window=5, advance=1, lag=2, anchor=0)  # two groups at once
 ANCHORED = Pace(window=3, advance=1, anchor=2)
 PACES = {"plain": PLAIN, "staggered": STAGGERED, "anchored": ANCHORED}
 SMALL: dict[str, Any] = dict(size=(64, 64), num_inference_steps=4, seed=3)
@@ -227,6 +227,22 @@ def test_what_is_kept_is_shown_under_noise(model):
     )
     assert torch.equal(clean[:, :, :4], noisy[:, :, :4])
     assert not close(clean[:, :, 4:], noisy[:, :, 4:], 1e-3)
+
+
+def test_a_first_picture(model, pace):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    one = made(model, 3, pace=pace, image=pixels)
+    whole = list(one)
+    assert torch.equal(latents(whole)[:, :, :1], model.encode_still(pixels))
+    frames = np.concatenate([c.frames for c in whole])
+    assert len(frames) == 36 and whole[0].seconds == 0
+    decoded = model.decode(latents(whole))[0][3 : 3 + 36]
+    assert np.abs(decoded.astype(int) - frames).max() <= 1
+    rest = list(made(model, 3, pace=pace, image=pixels).chunks(whole[0].state))
+    assert all(torch.equal(a.latents, b.latents) for a, b in zip(whole[1:], rest, strict=True))
+    other = made(model, 3, pace=pace, image=255 - pixels)
+    assert other.fingerprint != one.fingerprint != made(model).fingerprint
+    assert not close(latents(whole), latents(other), 1e-3)
 
 
 def test_guidance_and_what_is_not_wanted(model):

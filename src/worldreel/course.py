@@ -63,8 +63,13 @@ class Course:
         return self.pace.window - self.at_once * self.pace.advance
 
     @property
+    def skipped(self) -> int:
+        """Frames before the first that is shown: a picture is kept as a latent of equal frames."""
+        return self.frames_per_latent - 1 if self.plan.image is not None else 0
+
+    @property
     def num_latents(self) -> int:
-        return math.ceil(self.plan.num_frames / self.frames_per_latent)
+        return math.ceil((self.plan.num_frames + self.skipped) / self.frames_per_latent)
 
     @property
     def num_groups(self) -> int:
@@ -92,13 +97,18 @@ class Course:
         )
 
     def num_frames(self, index: int) -> int:
-        """Frames of a group that lie before the end."""
-        start, stop = (self.frames_per_latent * t for t in self.group(index))
-        return min(stop, self.plan.num_frames) - start
+        """Frames of a group that are shown."""
+        start, stop = self.frames(index)
+        return stop - start
+
+    def frames(self, index: int) -> tuple[int, int]:
+        """The half-open span of frames of a group, which the end may cut short."""
+        start, stop = (self.frames_per_latent * t - self.skipped for t in self.group(index))
+        return max(0, start), min(stop, self.plan.num_frames)
 
     def seconds(self, latent: int) -> float:
         """When a latent begins."""
-        return latent * self.frames_per_latent / self.plan.fps
+        return max(0, latent * self.frames_per_latent - self.skipped) / self.plan.fps
 
     def to_json(self) -> dict[str, Any]:
         """What makes this stream the one it is, as plain JSON values: all but its length.
@@ -124,8 +134,8 @@ def course(
     then: from how many seconds on, which prompt. chunk: latents of the model's attention rule.
     """
     pace = Pace() if pace is None else pace
-    if request.image is not None or request.last_image is not None:
-        raise RequestError("a stream begins with words alone: give no picture")
+    if request.last_image is not None:
+        raise RequestError("a stream is cut where it is: it takes a first picture, and no last")
     long = {"max_seconds": LONGEST, "default_seconds": USUAL, "trained_seconds": None}
     made = plan(request, dataclasses.replace(limits, **long))
     spans, notes = _spans(made, then, limits)
@@ -150,6 +160,7 @@ def _spans(
     """The first latent and the prompt of every span, and notes of what was rounded."""
     spans, notes, before = [(0, made.prompt)], [], 0.0
     latent = limits.frames_per_latent / limits.fps  # seconds
+    late = latent - 1 / limits.fps if made.image is not None else 0.0  # see `Course.skipped`
     for at, prompt in then:
         check(Request(prompt=prompt), longest=limits.max_prompt_characters)
         said = f"the prompt at {at:g} s"
@@ -157,16 +168,17 @@ def _spans(
             raise RequestError(f"{said}: later prompts begin after 0 s")
         if at <= before:
             raise RequestError(f"{said} comes after the one at {before:g} s: put them in order")
-        start = round(at / latent)
-        if start * limits.frames_per_latent >= made.num_frames:
+        start = round((at + late) / latent)
+        begins = start * latent - late
+        if begins >= made.seconds - 1e-6:
             raise RequestError(f"{said} begins after the end, which is at {made.seconds:g} s")
         if start <= spans[-1][0]:
             raise RequestError(
                 f"{said} is nearer to the one before than {latent:.2g} s, the least that can be"
                 " told apart: leave more time between them"
             )
-        if abs(start * latent - at) > 1e-6:
-            notes.append(f"the prompt at {at:g} s begins at {start * latent:.3g} s")
+        if abs(begins - at) > 1e-6:
+            notes.append(f"the prompt at {at:g} s begins at {begins:.4g} s")
         spans.append((start, prompt.strip()))
         before = at
     return tuple(spans), notes

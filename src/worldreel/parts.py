@@ -230,11 +230,11 @@ class Parts:
         places = np.unique(np.linspace(0, plan.num_frames - 1, SHOWN).round().astype(int))
         frames, index, clip = [], -1, np.empty(0)
         for place in places.tolist():
-            latent, rest = divmod(place, made.frames_per_latent)
-            here = max(0, -(-(latent + 1 - made.pace.window) // made.pace.advance))
-            if here != index:
-                index, clip = here, Video.open(self._path(here, ".mp4")).frames
-            frames.append(clip[rest + made.frames_per_latent * (latent - made.group(here)[0])])
+            while index < 0 or place >= made.frames(index)[1]:
+                index, clip = index + 1, np.empty(0)
+            if not len(clip):
+                clip = Video.open(self._path(index, ".mp4")).frames
+            frames.append(clip[place - made.frames(index)[0]])
         slow = max(1, len(places) - 1) / max(1, plan.num_frames - 1)
         return Video(np.stack(frames), plan.fps * slow)
 

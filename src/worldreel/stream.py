@@ -103,6 +103,11 @@ class Stream:
             other = read(engine.text, made.plan.negative_prompt)
             notes += other.notes(made.plan.model, negative=True)
             self._against = other.states.to(engine.device) if other.reading.ids else None
+        self.still: Tensor | None = None  # the first picture, 1 C 1 h w
+        if made.plan.image is not None:
+            board, fitted = engine.canvas(replace(made.plan, num_frames=made.frames_per_latent))
+            self.still = board.known[:, :, :1].to(engine.device).clone()
+            notes += fitted
         self.notes = list(dict.fromkeys(notes))
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -110,10 +115,10 @@ class Stream:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the weights: a stream goes on with those that began it."""
+        """Of weights and first picture: a stream goes on with those that began it."""
         parts = {"text": self.engine.text, "dit": self.engine.dit, "c": self.engine.compressor}
         named = {f"{k}.{n}": t for k, part in parts.items() for n, t in part.state_dict().items()}
-        return checkpoint.fingerprint(named)
+        return checkpoint.fingerprint(named | ({} if self.still is None else {"": self.still}))
 
     @torch.no_grad()
     def chunks(self, state: State | None = None) -> Iterator[Chunk]:
@@ -127,6 +132,8 @@ class Stream:
                 continue
             latents, past = state.recent[-1], before.recent[-1][:, :, -1:] if before.done else None
             frames = self.engine.decode(latents, past=past)[0]
+            if not before.done:
+                frames = frames[self.course.skipped :]
             yield Chunk(
                 index=before.done,
                 seconds=self.course.seconds(self.course.group(before.done)[0]),
@@ -157,6 +164,9 @@ class Stream:
             velocity[:, :, kept:flown] = state.velocity
         freedom = torch.ones(1, 1, *x.shape[2:], device=x.device)
         freedom[:, :, :kept] = 0
+        if not state.done and self.still is not None:
+            x = torch.cat([self.still, x[:, :, 1:]], dim=2)
+            freedom[:, :, :1] = 0
         board = Canvas(known=torch.where(freedom == 0, x, 0), freedom=freedom)
         sigmas = self._sigmas(stop - start, size, lag, kept).to(x.device)
         context = self._context(state, stop, held)
@@ -263,7 +273,7 @@ class Stream:
         computes the same bits.
         """
         if not state.done:
-            return None
+            return None if self.still is None else self._remember(self.still, 0, level=0.0)
         made = self.course
         low = made.group(state.done)[0] - made.context
         shown = range(state.done - len(state.recent), state.done)
@@ -293,15 +303,15 @@ class Stream:
         gone = state.anchor[:, :, : max(0, left)]
         return gone if gone.shape[2] else None
 
-    def _remember(self, latents: Tensor, start: int) -> Context:
-        """A finished group, shown at the context level, with times from its first latent on."""
+    def _remember(self, latents: Tensor, start: int, level: float | None = None) -> Context:
+        """Latents, shown at the context level or another, with times from the first on."""
         board = Canvas(known=latents, freedom=torch.zeros_like(latents[:, :1]))
         p = self.engine.dit.preset
         return tokens.remember(
             self.engine.dit,
             board,
             tokens.bag(board, patch=p.patch, chunk=p.chunk),
-            context_level=self.course.pace.context_level,
+            context_level=self.course.pace.context_level if level is None else level,
             noise=self.noise(start, start + latents.shape[2])[1],
         )
 

@@ -158,7 +158,7 @@ def generate(
         {"--output": place, "--contact-sheet": contact_sheet},
         {"--image": image, "--last-image": last_image},
     )
-    request = _with_images(request)
+    request = with_images(request)
     took: dict[str, float] = {}
     with progress(quiet=quiet) as told:
         started = time.perf_counter()
@@ -253,7 +253,7 @@ def _check(request: Request) -> int | None:
     return request.num_frames
 
 
-def _with_images(request: Request) -> Request:
+def with_images(request: Request) -> Request:
     names = [name for name in ("image", "last_image") if getattr(request, name) is not None]
     if not names:
         return request

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from worldreel.cli.generate import peak_memory, read_prompt
+from worldreel.cli.generate import peak_memory, read_prompt, with_images
 from worldreel.cli.progress import progress
 from worldreel.course import LONGEST, USUAL, Pace, course
 from worldreel.errors import RequestError
@@ -103,6 +103,9 @@ def stream(
         ),
     ] = None,
     negative_prompt: Annotated[str, typer.Option(help="What it should not show.")] = "",
+    image: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A picture: the first frame.")
+    ] = None,
     window: Annotated[
         float, typer.Option(help="Seconds that are seen at once, and painted first.")
     ] = _seconds(PACE.window),
@@ -144,6 +147,7 @@ def stream(
         seed=seed,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        image=image,
         model=model,
     )
     spans = [_span(text) for text in then or ()]
@@ -163,6 +167,7 @@ def stream(
         raise RequestError(f"a stream is an .mp4, and not {output}")
     if contact_sheet is not None:
         check_sheet(contact_sheet)
+    request = with_images(request)
     started = time.perf_counter()
     with progress(quiet=quiet) as told:
         told("load", 0, 1)
