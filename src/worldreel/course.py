@@ -63,13 +63,13 @@ class Course:
         return self.pace.window - self.at_once * self.pace.advance
 
     @property
-    def skipped(self) -> int:
+    def dropped(self) -> int:
         """Frames before the first that is shown: a picture is kept as a latent of equal frames."""
         return self.frames_per_latent - 1 if self.plan.image is not None else 0
 
     @property
     def num_latents(self) -> int:
-        return math.ceil((self.plan.num_frames + self.skipped) / self.frames_per_latent)
+        return math.ceil((self.plan.num_frames + self.dropped) / self.frames_per_latent)
 
     @property
     def num_groups(self) -> int:
@@ -103,12 +103,12 @@ class Course:
 
     def frames(self, index: int) -> tuple[int, int]:
         """The half-open span of frames of a group, which the end may cut short."""
-        start, stop = (self.frames_per_latent * t - self.skipped for t in self.group(index))
+        start, stop = (self.frames_per_latent * t - self.dropped for t in self.group(index))
         return max(0, start), min(stop, self.plan.num_frames)
 
     def seconds(self, latent: int) -> float:
         """When a latent begins."""
-        return max(0, latent * self.frames_per_latent - self.skipped) / self.plan.fps
+        return max(0, latent * self.frames_per_latent - self.dropped) / self.plan.fps
 
     def to_json(self) -> dict[str, Any]:
         """What makes this stream the one it is, as plain JSON values: all but its length.
@@ -160,7 +160,7 @@ def _spans(
     """The first latent and the prompt of every span, and notes of what was rounded."""
     spans, notes, before = [(0, made.prompt)], [], 0.0
     latent = limits.frames_per_latent / limits.fps  # seconds
-    late = latent - 1 / limits.fps if made.image is not None else 0.0  # see `Course.skipped`
+    late = latent - 1 / limits.fps if made.image is not None else 0.0  # see `Course.dropped`
     for at, prompt in then:
         check(Request(prompt=prompt), longest=limits.max_prompt_characters)
         said = f"the prompt at {at:g} s"

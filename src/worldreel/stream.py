@@ -133,7 +133,7 @@ class Stream:
             latents, past = state.recent[-1], before.recent[-1][:, :, -1:] if before.done else None
             frames = self.engine.decode(latents, past=past)[0]
             if not before.done:
-                frames = frames[self.course.skipped :]
+                frames = frames[self.course.dropped :]
             yield Chunk(
                 index=before.done,
                 seconds=self.course.seconds(self.course.group(before.done)[0]),
