@@ -283,6 +283,11 @@ def test_notes_and_words(model):
     assert made(model).fingerprint == one.fingerprint
 
 
+def test_an_unknown_parameter_names_the_nearest(model):
+    with pytest.raises(RequestError, match="did you mean num_inference_steps"):
+        stream(model, "a red ball", steps=3)  # type: ignore[call-arg]
+
+
 def test_a_model_without_chunks_is_refused(tiny_model):
     other = engine.load(tiny_model, dtype="float32")
     other.dit.preset = dataclasses.replace(other.dit.preset, chunk=None)

@@ -24,14 +24,14 @@ from torch import Generator, Tensor
 
 from worldreel import canvas, checkpoint, flow, guidance, samplers, tokens
 from worldreel.canvas import Canvas
-from worldreel.course import Course, Pace, course
+from worldreel.course import USUAL, Course, Pace, course
 from worldreel.engine import Engine, heard
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
 from worldreel.models.compressor import STRIDE
 from worldreel.models.dit import Context
 from worldreel.prompt import read
-from worldreel.request import Request
+from worldreel.request import Request, Size, by_name
 from worldreel.tokens import Words
 
 
@@ -63,21 +63,39 @@ class Chunk:
     state: State  # from which the stream goes on after it
 
 
+@by_name
 def stream(
     engine: Engine,
     prompt: str,
     *,
-    seconds: float = 60.0,
+    seconds: float = USUAL,
     then: Iterable[tuple[float, str]] = (),
     pace: Pace | None = None,
-    **asked: Any,
+    negative_prompt: str = "",
+    size: Size | str | None = None,
+    aspect: str | None = None,
+    seed: int = 0,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    image: Any = None,
 ) -> Stream:
     """A stream of a prompt, and of other prompts from later seconds on.
 
-    asked: as in `Engine.generate`: negative_prompt, size, aspect, seed, num_inference_steps,
-    guidance_scale. What cannot be made is a RequestError.
+    then: (seconds, prompt), in order; the rest is as in `Engine.generate`. What cannot be made is a
+    RequestError; what is made differently from what was asked is in `Stream.notes`.
     """
-    request = Request(prompt=prompt, seconds=seconds, model=engine.settings.name, **asked)
+    request = Request(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        seconds=seconds,
+        size=size,
+        aspect=aspect,
+        seed=seed,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        image=image,
+        model=engine.settings.name,
+    )
     chunk = engine.dit.preset.chunk or 1
     return Stream(engine, course(request, then, engine.limits, pace, chunk=chunk))
 
@@ -138,7 +156,7 @@ class Stream:
                 index=before.done,
                 seconds=self.course.seconds(self.course.group(before.done)[0]),
                 frames=frames[: self.course.num_frames(before.done)],
-                latents=latents.cpu(),
+                latents=latents.cpu().clone(),
                 state=state,
             )
 
