@@ -317,10 +317,18 @@ class Engine(Tasks):
         )
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, *, ring: bool = False, told: Progress = silent) -> np.ndarray:
+    def decode(
+        self,
+        latents: Tensor,
+        *,
+        past: Tensor | None = None,
+        ring: bool = False,
+        told: Progress = silent,
+    ) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
-        As many each time, so that a latent gives the same bytes whatever stands around it: sums
+        past: the latent before the first (B C 1 h w), where latents go on from others. As many are
+        decoded each time, so that a latent gives the same bytes whatever stands around it: sums
         over a smaller batch may round otherwise.
         """
         b, _, t, h, w = latents.shape
@@ -329,7 +337,7 @@ class Engine(Tasks):
         padded = torch.cat([latents, padding], dim=2).to(self.device)
         done = 0
         told("decode", 0, t)
-        for part in self.compressor.stream(padded, chunk=AT_ONCE, ring=ring):
+        for part in self.compressor.stream(padded, chunk=AT_ONCE, past=past, ring=ring):
             pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
             place = out[:, done : done + pixels.shape[1]]

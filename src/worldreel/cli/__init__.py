@@ -7,6 +7,7 @@ worldreel loop WHAT           a video without an end
 worldreel fill CLIP           a part of a clip is painted anew
 worldreel retake CLIP         a span of a clip is played again
 worldreel edit CLIP PROMPT    a clip as other words have it
+worldreel stream PROMPT       a video of any length
 worldreel prompt TEXT         what a prompt says, and what it becomes
 worldreel verify FILE         what a file says of its making
 worldreel doctor              what this machine offers
@@ -32,7 +33,7 @@ from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
-ROOMS = (*MAKING, "prompt", "verify", "doctor", "train", "eval", "world")
+ROOMS = (*MAKING, "stream", "prompt", "verify", "doctor", "train", "eval", "world")
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",
