@@ -70,6 +70,8 @@ def test_the_video_is_the_stream(model, tmp_path):
     assert read_mark(path) == marked
     assert marked["prompt"] == "a red ball" and marked["then"] == [[2.0, "a blue cube"]]
     assert marked["num_frames"] == 52 and marked["pace"]["window"] == 4 and marked["notes"]
+    sheet = read_mark(tmp_path / "sheet.png") or {}
+    assert (sheet["prompt"], sheet["clip_id"]) == ("a red ball", marked["clip_id"])
     assert Video.open(tmp_path / "sheet.png").frames.shape[1:] == (4 * 66 - 2, 4 * 66 - 2, 3)
 
 

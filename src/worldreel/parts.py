@@ -227,14 +227,13 @@ class Parts:
 
     def join(self, path: Path) -> dict[str, Any]:
         """Put the long video in its place; returns the mark that it carries."""
-        plan = self.stream.course.plan
-        request = plan.to_json() | self._asked | {"notes": self.stream.notes}
-        return mux.join(
-            (self._path(i, ".mp4") for i in range(self.done)),
-            path,
-            plan.fps,
-            {"request": request, "clip_id": self.clip_id},
-        )
+        parts = (self._path(i, ".mp4") for i in range(self.done))
+        return mux.join(parts, path, self.stream.course.plan.fps, self._metadata())
+
+    def _metadata(self) -> dict[str, Any]:
+        """Of the whole, as a `Video` has it."""
+        request = self.stream.course.plan.to_json() | self._asked | {"notes": self.stream.notes}
+        return {"request": request, "clip_id": self.clip_id}
 
     def sheet(self) -> Video:
         """Some frames of the whole, evenly spaced, as a slow video."""
@@ -248,7 +247,7 @@ class Parts:
                 clip = Video.open(self._path(index, ".mp4")).frames
             frames.append(clip[place - made.frames(index)[0]])
         slow = max(1, len(places) - 1) / max(1, plan.num_frames - 1)
-        return Video(np.stack(frames), plan.fps * slow)
+        return Video(np.stack(frames), plan.fps * slow, None, self._metadata())
 
     def remove(self) -> None:
         """The last first, so that what a kill leaves is still the beginning of the stream."""
