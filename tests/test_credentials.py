@@ -212,6 +212,8 @@ def test_latents_need_no_mark(tmp_path, monkeypatch):
     made = Video(video().frames, latents=torch.ones(1, 8, 1, 2, 3), metadata=video().metadata)
     found = provenance.load_sidecar(made.save(tmp_path / "a.mp4", sidecar=True))
     assert found.request["prompt"] == "a red ball"
+    opened = Video.open(tmp_path / "a.mp4", latents=True).metadata
+    assert opened["digital_source_type"] == provenance.TRAINED  # and what goes on from it is, too
     path = video(5).save(tmp_path / "b.mp4").replace(tmp_path / "a.mp4")
     with pytest.raises(MediaError, match="another clip"):
         provenance.load_sidecar(path)

@@ -106,7 +106,9 @@ class Video:
             return cls(frames, fps, None, metadata)
         beside = provenance.load_sidecar(path)
         told = {"clip_id": beside.clip_id, "request": beside.request, "lineage": beside.lineage}
-        return cls(frames, fps, beside.latents, told | {"latents": beside.held} | metadata)
+        told |= {"latents": beside.held, "digital_source_type": beside.digital_source_type}
+        known = {name: value for name, value in metadata.items() if value is not None}
+        return cls(frames, fps, beside.latents, told | known)
 
     def save(self, path: StrPath, *, overwrite: bool = True, sidecar: bool | None = None) -> Path:
         """Write the clip, as its suffix says; beside an mp4 its latents, if it has any.

@@ -187,6 +187,7 @@ class Sidecar:
     video_sha256: str  # of the video's packets
     request: dict[str, Any]
     lineage: list[Any]
+    digital_source_type: str | None  # None: nobody told
     held: dict[str, Any]  # how the video's frames follow from the latents, as the mark has it
 
 
@@ -208,6 +209,7 @@ def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> 
     metadata = metadata_of(marked)
     header = {
         "clip_id": marked["clip_id"],
+        "digital_source_type": marked["digital_source_type"],
         "generator": marked["generator"],
         "latents": marked.get("latents") or {},
         "latents_sha256": _tensor_digest(codec.save({"latents": latents})),
@@ -278,6 +280,7 @@ def check_sidecar(video: str | os.PathLike[str]) -> tuple[bytes, dict[str, Any]]
         told = {name: header[name] for name in ("clip_id", "video_sha256")}
         told |= {"request": dict(header["request"]), "lineage": list(header["lineage"])}
         told |= {"held": dict(header.get("latents") or {})}
+        told |= {"digital_source_type": header.get("digital_source_type")}
         expected = header["latents_sha256"]
     except (ValueError, KeyError, TypeError):
         raise _damaged(video) from None
