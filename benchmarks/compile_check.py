@@ -20,7 +20,7 @@ from torch import Tensor
 from worldreel import canvas, flow, tokens
 from worldreel.models.dit import DiT
 from worldreel.models.presets import MARBLE_DIT, TINY_DIT
-from worldreel.train.dit import compile_blocks
+from worldreel.train.course import compile_blocks
 
 SIZES = {"still": (1, 5, 9), "small": (6, 5, 9), "square": (6, 6, 6), "base": (6, 9, 16)}
 TASKS = ("blank", "first", "keyframes", "inpaint", "loosen")

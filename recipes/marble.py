@@ -2,6 +2,7 @@
 
     python recipes/marble.py                 all of it: about nine hours (`make marble`)
     python recipes/marble.py render text     some of it
+    python recipes/marble.py few             four steps, which have not worked yet (docs/LOG.md)
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
 
@@ -19,7 +20,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ from worldreel.models import presets
 from worldreel.models.presets import Settings
 from worldreel.train import compressor as compressor_stage
 from worldreel.train import dit as dit_stage
+from worldreel.train import few as few_stage
 from worldreel.train import text as text_stage
 from worldreel.world.labels import LABELS
 
@@ -106,6 +108,13 @@ def _buckets(shares: dict[str, tuple[float, int]]) -> tuple[Bucket, ...]:
     )
 
 
+TASKS = {
+    "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
+    "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
+    "loosen": 0.03,
+}  # fmt: skip
+
+
 def dit() -> dit_stage.Config:
     """Few tokens first: stills, then small clips, then every size and length."""
     stills = dit_stage.Phase(steps=400, buckets=_buckets({"c1": (0.5, 128), "r1": (0.5, 128)}))
@@ -125,13 +134,35 @@ def dit() -> dit_stage.Config:
         text="runs/marble-text/final",
         decay_share=0.6,
         shift=4.0,  # where things stand and whither they go is settled near noise
-        tasks={
-            "blank": 0.70, "first": 0.10, "extend": 0.04, "backward": 0.02, "first_and_last": 0.05,
-            "connect": 0.01, "keyframes": 0.02, "span": 0.01, "inpaint": 0.01, "outpaint": 0.01,
-            "loosen": 0.03,
-        },
+        tasks=TASKS,
         compile=False,  # on this CPU a compiled step is a tenth faster, and a graph takes 30 s
-    )  # fmt: skip
+    )
+
+
+def few() -> few_stage.Config:
+    """Four steps without guidance, from the finished transformer: every size. Its one trial, with
+    smaller batches and larger rates, failed: none of this is exported."""
+    every = {
+        "c24": (0.28, 32), "r24": (0.36, 32), "c1": (0.08, 128), "r1": (0.10, 128),
+        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
+        "cp24": (0.015, 32), "rp24": (0.02, 32), "cq24": (0.015, 32), "rq24": (0.02, 32),
+    }  # fmt: skip
+    return few_stage.Config(
+        preset=replace(presets.MARBLE_DIT, target=True),
+        phases=(few_stage.Phase(steps=300, buckets=_buckets(every)),),
+        text="runs/marble-text/final",
+        teacher="runs/marble-dit/final",
+        guidance_scale=SETTINGS.guidance_scale,
+        shift=SETTINGS.flow_shift,
+        tasks=TASKS,
+        updates=24,
+        lr=5e-4,
+        adam_lr=1e-3,
+        warmup=4,
+        decay_share=0.8,
+        ema=0.995,
+        compile=False,
+    )
 
 
 SETTINGS = Settings(
@@ -159,21 +190,20 @@ def encode_all() -> None:
         encode(f"{RAW}/{f.name}", f"{LATENTS}/{f.name}", model)
 
 
-def train_dit() -> None:
+def train_pair(stage: str) -> None:
     # two processes of one thread are faster than one of two, and take the same steps
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["-m", "worldreel", "train", "dit", __file__, "--out", "runs/marble-dit"]
+    command += ["-m", "worldreel", "train", stage, __file__, "--out", f"runs/marble-{stage}"]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def export(folder: Path = checkpoint.PACKAGED / "marble") -> None:
     """Write the trained parts as a model that `worldreel.load` reads, floats as 16 bits."""
-    parts = {"text": "int8", "compressor": "int8", "dit": "int8"}
-    for kind, storage in parts.items():
+    for kind in ("text", "compressor", "dit"):
         held = checkpoint.load(f"runs/marble-{kind}/final", kind=kind)
         shutil.rmtree(folder / kind, ignore_errors=True)
         checkpoint.save(
-            folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage=storage,
+            folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage="int8",
             provenance={**held.provenance, "recipe": "marble"},
         )  # fmt: skip
     text = json.dumps(asdict(SETTINGS), indent=1) + "\n"
@@ -185,13 +215,14 @@ STAGES = {
     "text": lambda: text_stage.main(__file__, out="runs/marble-text"),
     "compressor": lambda: compressor_stage.main(__file__, out="runs/marble-compressor"),
     "encode": encode_all,
-    "dit": train_dit,
+    "dit": lambda: train_pair("dit"),
     "export": export,
 }
+TRIALS = {"few": lambda: train_pair("few")}  # taken by name alone
 
 if __name__ == "__main__":
     for stage in sys.argv[1:] or STAGES:
-        if stage not in STAGES:
-            sys.exit(f"unknown stage {stage!r}: one of {', '.join(STAGES)}")
+        if stage not in STAGES | TRIALS:
+            sys.exit(f"unknown stage {stage!r}: one of {', '.join(STAGES | TRIALS)}")
         print(f"== {stage}", file=sys.stderr)
-        STAGES[stage]()
+        (STAGES | TRIALS)[stage]()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import tempfile
 import textwrap
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch
@@ -20,6 +21,15 @@ hypothesis.settings.register_profile("laws", derandomize=True, deadline=None, da
 hypothesis.settings.load_profile("laws")
 
 
+def pytest_configure(config):
+    """Nobody's own settings are read nor written: the key that tests sign with is made for them."""
+    home = tempfile.TemporaryDirectory()
+    config.add_cleanup(home.cleanup)
+    os.environ |= {"XDG_CONFIG_HOME": home.name, "APPDATA": home.name}
+    for name in ("WORLDREEL_MARK", "WORLDREEL_CERT", "WORLDREEL_KEY"):
+        os.environ.pop(name, None)
+
+
 @pytest.fixture
 def one_thread():
     """Matrices this small are slower in several threads, much slower on a busy machine."""
@@ -30,10 +40,18 @@ def one_thread():
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory):
+def tiny(stages):
+    """`stages`, by the name that it has where no other thing is called tiny."""
+    return stages
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory):
     """A folder with a recipe of seconds, `tiny.py`, and all that its stages train on."""
     from worldreel import checkpoint
     from worldreel.data import clip
+    from worldreel.models import presets
+    from worldreel.models.dit import DiT
     from worldreel.models.presets import TextPreset
     from worldreel.models.text import TextEncoder
     from worldreel.train.text import lexicon
@@ -61,17 +79,22 @@ def tiny(tmp_path_factory):
     text = TextEncoder(preset, lexicon(), labels).init(torch.Generator().manual_seed(0))
     config = {"preset": vars(preset), "lexicon": list(text.lexicon.words), "labels": LABELS}
     checkpoint.save(folder / "text", kind="text", config=config, tensors=text.state_dict())
+    teacher = _randomize(DiT(presets.TINY_DIT), 7)
+    about = dataclasses.asdict(presets.TINY_DIT)
+    checkpoint.save(folder / "teacher", kind="dit", config=about, tensors=teacher.state_dict())
     (folder / "tiny.py").write_text(textwrap.dedent(_RECIPE))
     return folder
 
 
 _RECIPE = """
+    from dataclasses import replace
     from pathlib import Path
 
     from worldreel.data.loader import Bucket
     from worldreel.models import presets
     from worldreel.train import compressor as compressor_stage
     from worldreel.train import dit as dit_stage
+    from worldreel.train import few as few_stage
     from worldreel.train import text as text_stage
     from worldreel.world.labels import LABELS
 
@@ -107,6 +130,20 @@ _RECIPE = """
             text=str(HERE / "text"),
             tasks={"blank": 1, "first": 2, "inpaint": 2, "keyframes": 2, "loosen": 1},
             soft=0.5, dropout=0.3, warmup=2, compile=False, save_every=0.0,
+        )
+
+
+    def few():
+        return few_stage.Config(
+            preset=replace(presets.TINY_DIT, target=True), teacher=str(HERE / "teacher"),
+            phases=(
+                few_stage.Phase(steps=1, buckets=(bucket("stills"),)),
+                few_stage.Phase(steps=3, buckets=(bucket("short", 0.6), bucket("long", 0.4))),
+            ),
+            text=str(HERE / "text"),
+            tasks={"blank": 1, "first": 2, "inpaint": 2, "keyframes": 2, "loosen": 1},
+            soft=0.5, walk_steps=4, counts={2: 1, 4: 1}, updates=2, warmup=2, compile=False,
+            save_every=0.0,
         )
 """
 

@@ -110,7 +110,8 @@ def test_negative_prompt_and_guidance(model):
         return model.generate("a red ball", num_frames=8, **SMALL, **asked).latents
 
     plain = go(guidance_scale=1)
-    assert torch.equal(plain, go(guidance_scale=1, negative_prompt="a cube"))
+    with pytest.warns(RequestWarning, match="changes nothing at guidance scale 1"):
+        assert torch.equal(plain, go(guidance_scale=1, negative_prompt="a cube"))
     guided = go()
     assert not close(guided, plain, 1e-3)
     assert not close(go(negative_prompt="a blue cube"), guided, 1e-3)
@@ -118,6 +119,18 @@ def test_negative_prompt_and_guidance(model):
         assert torch.equal(go(negative_prompt="zzz"), guided)
     assert close(go(negative_prompt="a red ball"), plain, 1e-4)  # towards and away are the same
     assert model.settings.guidance_scale == 4 and torch.equal(go(guidance_scale=4), guided)
+
+
+def test_guidance_counts_inside_its_interval_alone(model):
+    def go(interval, scale=3.0):
+        s = dataclasses.replace(model.settings, guidance_interval=interval, guidance_scale=scale)
+        parts = {"text": model.text, "dit": model.dit, "compressor": model.compressor}
+        made = engine.Engine(settings=s, device=model.device, **parts)
+        return made.generate("a red ball", num_frames=8, **SMALL).latents
+
+    plain, whole = go((0.0, 1.0), scale=1.0), go((0.0, 1.0))
+    assert torch.equal(go((0.0, 0.0)), plain)  # no step is taken from level 0
+    assert not close(go((0.0, 0.8)), whole, 1e-3) and not close(go((0.0, 0.8)), plain, 1e-3)
 
 
 def test_other_words_make_another_video(model):
@@ -141,6 +154,26 @@ def test_a_blank_canvas_is_plain_text_to_video(model):
         v = model.dit(bag, level, level, which, pos, words)
         x = x + (s_next - s) * rearrange(v, "b (t h w) c -> b c t h w", t=3, h=4)
     assert close(made, x)
+
+
+def test_weights_of_few_steps_are_guided_once(model, monkeypatch):
+    """They are asked for means down to the next row, or with guidance for velocities alone."""
+    preset = dataclasses.replace(model.dit.preset, target=True)
+    dit = type(model.dit)(preset).requires_grad_(False)
+    generator = Generator().manual_seed(6)
+    for p in dit.parameters():
+        torch.nn.init.normal_(p, std=0.15, generator=generator)
+    asked = []
+    monkeypatch.setattr(
+        dit, "_levels", lambda *rows: asked.append(rows) or type(dit)._levels(dit, *rows)
+    )
+    monkeypatch.setattr(model, "dit", dit)
+    rows = flow.schedule(3, shift=model.settings.flow_shift)
+    for scale, targets in ((1, rows[1:]), (3, rows[:-1])):
+        asked.clear()
+        model.generate("a red ball", num_frames=8, guidance_scale=scale, **SMALL)
+        assert [level.flatten()[0].item() for level, _ in asked] == rows[:-1].tolist()
+        assert [target.flatten()[0].item() for _, target in asked] == targets.tolist()
 
 
 def plain_velocity(dit, x, kept, sigma, states):

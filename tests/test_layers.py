@@ -16,9 +16,9 @@ ROWS = [
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora plan checkpoint provenance media pictures output device",
-    "engine request prompt tasks clips montage timeline framing values",
-    "data film play stream",
+    "lora plan checkpoint provenance certificate credentials media mux pictures output device",
+    "engine request course prompt tasks clips montage timeline framing values",
+    "data film play stream parts",
     "serve train eval",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
 ]
@@ -27,7 +27,9 @@ SEE_THE_WORLD = {"world", "prompt", "play", "data", "train", "eval", "cli"}
 
 # Where a heavy package may be imported.
 HOMES = {
-    "av": r"media\.py",
+    "av": r"(media|mux)\.py",
+    "c2pa": r"credentials\.py",
+    "cryptography": r"certificate\.py",
     "mujoco": r"world/(stage|act)\.py",
     "torch.distributed": r"parallel\.py",
     "typer": r"cli/.*",
@@ -35,11 +37,13 @@ HOMES = {
     "pydantic": r"serve/.*",
     "diffusers": r"(?!)",  # the tests alone
 }
-WITHOUT_TORCH = r"(request|tasks|timeline|framing|values|errors|world/(scene|sample|describe))\.py"
+WITHOUT_TORCH = (
+    r"(request|course|tasks|timeline|framing|values|errors|world/(scene|sample|describe))\.py"
+)
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (
     r"((flow|canvas|tokens|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"
-    r"|data/(synth|encode|loader)|eval/probes)\.py|recipes/.*"
+    r"|data/(synth|takes|live|encode|loader)|eval/probes)\.py|recipes/.*"
 )
 ALLOWED = {"torch", "numpy", "einops", "safetensors", "mujoco", "worldreel"}
 

@@ -47,6 +47,10 @@ DAMAGE = {
     "another key": (lambda f: edit(f / "model.json", odd=1), "'odd'"),
     "another sampler": (lambda f: edit(f / "model.json", sampler="magic"), "euler, heun, ab2"),
     "no steps": (lambda f: edit(f / "model.json", steps=0), "steps"),
+    "levels the wrong way": (
+        lambda f: edit(f / "model.json", guidance_interval=[0.8, 0.2]),
+        "guidance_interval makes no sense",
+    ),
     "text for a number": (lambda f: edit(f / "model.json", flow_shift="2"), "model.json cannot"),
     "no text": (lambda f: shutil.rmtree(f / "text"), "text is no checkpoint: it has no config"),
     "no dit": (lambda f: shutil.rmtree(f / "dit"), "dit is no checkpoint: it has no config.json"),

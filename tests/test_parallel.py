@@ -14,13 +14,14 @@ import worldreel
 from worldreel import checkpoint
 from worldreel.models.compressor import Compressor
 from worldreel.parallel import Ranks
-from worldreel.train import compressor, dit, log, text
+from worldreel.train import compressor, dit, few, log, text
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-STAGES = {"dit": dit, "compressor": compressor, "text": text}
+STAGES = {"dit": dit, "few": few, "compressor": compressor, "text": text}
 # Muon's bfloat16 makes 1e-2 of a rounding error in a gradient: small steps keep that small.
 GIVEN = {
     "dit": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},
+    "few": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},
     "compressor": {"bf16": "false"},
     "text": {},
 }
@@ -39,7 +40,7 @@ import json, sys
 from pathlib import Path
 import torch
 from worldreel import checkpoint, parallel
-from worldreel.train import compressor, dit, recipe, text
+from worldreel.train import compressor, dit, few, recipe, text
 Compressor.fit = fit
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -58,8 +59,8 @@ with parallel.start() as ranks:
     }}
     torch.manual_seed(ranks.rank)
     config = recipe.load(name, "dit", given["dit"])
-    told["initial"] = checkpoint.fingerprint(dit.Learner(config, ranks).both.state_dict())
-    for stage in (dit, compressor, text):
+    told["initial"] = checkpoint.fingerprint(dit.learner(config, ranks).both.state_dict())
+    for stage in (dit, few, compressor, text):
         kind = stage.__name__.rpartition(".")[2]
         for part in range(2):  # stopped once, and resumed by both
             minutes = None if part else 1e-9
@@ -139,9 +140,11 @@ def test_two_ranks_equal_one_process(tiny, pair, tmp_path, monkeypatch, kind):
     # A key's bias has no gradient but rounding's, of which AdamW makes whole steps: all together.
     assert apart(two.tensors, one.tensors, floor=1.0) <= 1e-5
     assert two.extra.get("loader") == one.extra.get("loader")
-    losses = [[x["loss"] for x in log.read(folder) if "loss" in x][-1] for folder in folders]
+    name = "mean" if kind == "few" else "loss"
+    losses = [[x[name] for x in log.read(folder) if name in x][-1] for folder in folders]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    told = [checkpoint.load(folder / "final", kind=kind).provenance for folder in folders]
+    made = {"few": "dit"}.get(kind, kind)  # of which kind a stage's weights are
+    told = [checkpoint.load(folder / "final", kind=made).provenance for folder in folders]
     assert [t["processes"] for t in told] == [2, 1]
     assert [(t["clips"], t["flops"]) for t in told[:1]] == [
         (t["clips"], t["flops"]) for t in told[1:]

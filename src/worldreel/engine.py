@@ -34,7 +34,7 @@ from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.prompt import read
+from worldreel.prompt import hear, read, rewriter
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Progress, Tasks
 from worldreel.values import parse_size
@@ -106,6 +106,9 @@ def _settings(file: Path) -> Settings:
             raise ValueError("steps or guidance_scale makes no sense")
         if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
             raise ValueError("flow_shift or context_level makes no sense")
+        low, high = s.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError("guidance_interval makes no sense")
         if not (s.trained_seconds is None or s.trained_seconds > 0):
             raise ValueError("trained_seconds makes no sense")
         for size in s.trained_sizes:
@@ -182,7 +185,8 @@ class Engine(Tasks):
         told("prompt", 0, 1)
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
         stills, fitted = montage.stills(made, self.encode)
-        said = read(self.text, made.prompt)
+        write = rewriter(request.rewrite)
+        said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
         against = None
@@ -190,6 +194,11 @@ class Engine(Tasks):
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
+            if made.guidance_scale == 1:
+                notes.append(
+                    "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
+                    " and for 20 steps or more"
+                )
         for note in notes:  # before the painting, which takes long
             warnings.warn(note, RequestWarning, stacklevel=stacklevel)
         told("prompt", 1, 1)
@@ -266,7 +275,10 @@ class Engine(Tasks):
         velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
         if scale != 1:
             both = self._both(board, states, against, context, noise)
-            velocity = guidance.joint(velocity, both, scale)
+            # means down to a target have a guidance of their own, and would be guided twice
+            velocity = flow.instant(
+                guidance.joint(velocity, both, scale, interval=s.guidance_interval)
+            )
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
         told("paint", 0, steps)
@@ -305,10 +317,18 @@ class Engine(Tasks):
         )
 
     @torch.inference_mode()
-    def decode(self, latents: Tensor, *, ring: bool = False, told: Progress = silent) -> np.ndarray:
+    def decode(
+        self,
+        latents: Tensor,
+        *,
+        past: Tensor | None = None,
+        ring: bool = False,
+        told: Progress = silent,
+    ) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
-        As many each time, so that a latent gives the same bytes whatever stands around it: sums
+        past: the latent before the first (B C 1 h w), where latents go on from others. As many are
+        decoded each time, so that a latent gives the same bytes whatever stands around it: sums
         over a smaller batch may round otherwise.
         """
         b, _, t, h, w = latents.shape
@@ -317,7 +337,7 @@ class Engine(Tasks):
         padded = torch.cat([latents, padding], dim=2).to(self.device)
         done = 0
         told("decode", 0, t)
-        for part in self.compressor.stream(padded, chunk=AT_ONCE, ring=ring):
+        for part in self.compressor.stream(padded, chunk=AT_ONCE, past=past, ring=ring):
             pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
             place = out[:, done : done + pixels.shape[1]]

@@ -59,17 +59,28 @@ def step(x: Tensor, v: Tensor, s: Tensor, s_next: Tensor) -> Tensor:
 def loss(
     v: Tensor, clean: Tensor, noise: Tensor, level: Tensor, weight: Tensor | None = None
 ) -> Tensor:
-    """The mean over latents with level > 0 of `(v - (noise - clean))^2`, in fp32 or better.
+    """The mean over latents with level > 0 of `(v - (noise - clean))^2`; see `distance`."""
+    v = v.to(torch.promote_types(v.dtype, torch.float32))
+    return distance(v, noise.to(v) - clean.to(v), level, weight)
+
+
+def distance(v: Tensor, wanted: Tensor, level: Tensor, weight: Tensor | None = None) -> Tensor:
+    """The mean over latents with level > 0 of `(v - wanted)^2`, in fp32 or better.
 
     weight (B,) multiplies each clip's errors and is not normalised, so that a batch that is
-    computed in parts sums to the whole. A batch without a painted latent has loss 0.
+    computed in parts sums to the whole. A batch without a painted latent has distance 0.
     """
     v = v.to(torch.promote_types(v.dtype, torch.float32))
     painted = (level > 0).expand_as(v)  # B C T H W
-    error = torch.where(painted, v - (noise.to(v) - clean.to(v)), 0).square()
+    error = torch.where(painted, v - wanted.to(v), 0).square()
     if weight is not None:
         error = error * rearrange(weight.to(v), "b -> b 1 1 1 1")
     return error.sum() / painted.sum().clamp(min=1)
+
+
+def instant(velocity: Velocity) -> Velocity:
+    """A velocity that is always the one at sigma, also for who asks for its mean down to target."""
+    return lambda x, sigma, target: velocity(x, sigma, sigma)
 
 
 def shifted(sigma: Tensor, shift: float) -> Tensor:

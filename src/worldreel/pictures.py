@@ -163,8 +163,9 @@ def write(part: Path, kind: str, frames: np.ndarray, fps: float, marked: Mapping
         pictures[0].save(part, "WEBP", xmp=provenance.to_xmp(marked), quality=92, method=4, **film)
     else:
         text = PngImagePlugin.PngInfo()
-        text.add_text("Comment", provenance.to_text(marked))
-        text.add_itxt("XML:com.adobe.xmp", provenance.to_xmp(marked).decode())
+        if marked:
+            text.add_text("Comment", provenance.to_text(marked))
+            text.add_itxt("XML:com.adobe.xmp", provenance.to_xmp(marked).decode())
         pictures[0].save(part, "PNG", pnginfo=text)
 
 

@@ -21,15 +21,37 @@ _IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 TRAINED = _IPTC + "trainedAlgorithmicMedia"  # painted by a model
 COMPOSITE = _IPTC + "compositeWithTrainedAlgorithmicMedia"  # a recording, partly repainted
 RENDERED = _IPTC + "algorithmicMedia"  # drawn by `world/`, no model involved
+SAID = {
+    TRAINED: "painted by a model",
+    COMPOSITE: "made from a recording or a rendering, and painted by a model in part",
+    RENDERED: "drawn by a renderer, without a model",
+}
+
+SWITCH = "WORLDREEL_MARK"
 
 SIDECAR = ".reel"
 _KEY = "worldreel"  # of the JSON in the sidecar's header
 
 
+def wanted() -> bool:
+    """Whether files are marked, and signed (credentials.py): unless WORLDREEL_MARK=0 says no.
+
+    There is no invisible watermark yet. Its place is in the frames, where `media` hands them to
+    `pictures.write` and to `_encode`; what finds it again, beside `credentials.read` in `verify`.
+    """
+    return os.environ.get(SWITCH, "").strip().lower() not in ("0", "off", "no", "false")
+
+
+def shown(marked: dict[str, Any]) -> dict[str, Any]:
+    """What a file is to carry of its mark: all of it, or nothing where marks are turned off."""
+    return marked if wanted() else {}
+
+
 def mark(metadata: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """What a file says about its making: the request flat, and facts such as width and height.
 
-    `metadata` is a `Video`'s. A clip id in it is kept, so that a copy is known as a copy.
+    `metadata` is a `Video`'s. A clip id in it is kept, so that a copy is known as a copy; a source
+    type of None, which nobody told, stays None.
     """
     request = plain(metadata.get("request") or {})
     return {
@@ -55,9 +77,27 @@ def metadata_of(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"request": request, **{k: found[k] for k in own if k in found}}
 
 
+def opened(found: Mapping[str, Any] | None, path: Path) -> dict[str, Any]:
+    """The metadata of a clip that was read from a file; of one without a mark nothing is known.
+
+    `opened` is the file itself, and never written anywhere: see `sources`.
+    """
+    return {**(metadata_of(found) if found else {"digital_source_type": None}), "opened": path}
+
+
+def sources(metadata: Mapping[str, Any]) -> list[Path]:
+    """The files that a clip was made from, whose manifests go into its own.
+
+    An edit has them in `sources`, the one that it goes on from first: what `opened` was of each
+    clip that was read from a file. A clip that was only opened is a copy of that file.
+    """
+    found = metadata.get("sources") or [metadata[name] for name in ("opened",) if name in metadata]
+    return [Path(file) for file in found]
+
+
 def to_text(marked: Mapping[str, Any]) -> str:
-    """One line of ASCII JSON, the same bytes for the same mark."""
-    return json.dumps(marked, sort_keys=True, separators=(",", ":"))
+    """One line of ASCII JSON, the same bytes for the same mark; nothing for no mark."""
+    return json.dumps(marked, sort_keys=True, separators=(",", ":")) if marked else ""
 
 
 def from_text(text: str | bytes | None) -> dict[str, Any] | None:
@@ -72,14 +112,17 @@ def from_text(text: str | bytes | None) -> dict[str, Any] | None:
 
 def to_xmp(marked: Mapping[str, Any]) -> bytes:
     """The mark as an XMP packet, in which other programs look for IPTC's source type."""
-    source = quoteattr(str(marked["digital_source_type"]))
+    if not marked:
+        return b""
+    known = marked["digital_source_type"]
+    source = f" Iptc4xmpExt:DigitalSourceType={quoteattr(known)}" if known else ""
     return (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about=""'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
         ' xmlns:exif="http://ns.adobe.com/exif/1.0/"'
-        f" Iptc4xmpExt:DigitalSourceType={source}>"
+        f"{source}>"
         f"<exif:UserComment>{escape(to_text(marked))}</exif:UserComment>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     ).encode("ascii")
@@ -144,6 +187,7 @@ class Sidecar:
     video_sha256: str  # of the video's packets
     request: dict[str, Any]
     lineage: list[Any]
+    digital_source_type: str | None  # None: nobody told
     held: dict[str, Any]  # how the video's frames follow from the latents, as the mark has it
 
 
@@ -165,6 +209,7 @@ def pack_sidecar(latents: Any, marked: Mapping[str, Any], video_sha256: str) -> 
     metadata = metadata_of(marked)
     header = {
         "clip_id": marked["clip_id"],
+        "digital_source_type": marked["digital_source_type"],
         "generator": marked["generator"],
         "latents": marked.get("latents") or {},
         "latents_sha256": _tensor_digest(codec.save({"latents": latents})),
@@ -191,12 +236,20 @@ def stale_sidecar(video: str | os.PathLike[str], marked: Mapping[str, Any]) -> P
     path = sidecar_path(video)
     if not (Path(video).is_file() and path.is_file()):
         return None
+    header = _header(path.read_bytes())
     try:
-        old = (read_mark(video) or {}).get("clip_id")
+        own = _belongs(header, video)
     except MediaError:
         return None
-    own = old is not None and _header(path.read_bytes()).get("clip_id") == old
-    return path if own and marked["clip_id"] != old else None
+    return path if own and marked["clip_id"] != header.get("clip_id") else None
+
+
+def _belongs(header: Mapping[str, Any], video: str | os.PathLike[str]) -> bool:
+    """Whether a sidecar is a video's by its clip id; by its packets where there is no mark."""
+    found = read_mark(video)
+    if found is None:  # it was turned off, or removed
+        return header.get("video_sha256") == packets_digest(video)
+    return found.get("clip_id") is not None and header.get("clip_id") == found["clip_id"]
 
 
 def _header(raw: bytes) -> dict[str, Any]:
@@ -209,8 +262,11 @@ def _header(raw: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
-    """The latents beside a video; MediaError if they are missing, damaged or another clip's."""
+def check_sidecar(video: str | os.PathLike[str]) -> tuple[bytes, dict[str, Any]]:
+    """The bytes of the sidecar beside a video, which is its own, and the fields of `Sidecar`.
+
+    A MediaError says that it is missing, damaged or another clip's.
+    """
     path = sidecar_path(video)
     try:
         raw = path.read_bytes()
@@ -219,36 +275,40 @@ def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
             f"{path} cannot be read ({error.strerror}): "
             "latents lie beside an .mp4 that was saved with them"
         ) from None
-    damaged = MediaError(
-        f"{path} is damaged: remove it, and {Path(video).name} is encoded from its pixels"
-    )
     header = _header(raw)
     try:
-        clip_id, video_sha256 = header["clip_id"], header["video_sha256"]
-        request, lineage = dict(header["request"]), list(header["lineage"])
-        expected, held = header["latents_sha256"], dict(header.get("latents") or {})
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise damaged from None
+        told = {name: header[name] for name in ("clip_id", "video_sha256")}
+        told |= {"request": dict(header["request"]), "lineage": list(header["lineage"])}
+        told |= {"held": dict(header.get("latents") or {})}
+        told |= {"digital_source_type": header.get("digital_source_type")}
+        expected = header["latents_sha256"]
+    except (ValueError, KeyError, TypeError):
+        raise _damaged(video) from None
     if _tensor_digest(raw) != expected:
-        raise damaged
-    if video_sha256 != packets_digest(video) or clip_id != (read_mark(video) or {}).get("clip_id"):
+        raise _damaged(video)
+    if not _belongs(told, video) or told["video_sha256"] != packets_digest(video):
         raise MediaError(
             f"{path} belongs to another clip than {video}: put its own there, or remove it"
         )
+    return raw, told
+
+
+def load_sidecar(video: str | os.PathLike[str]) -> Sidecar:
+    """The latents beside a video; MediaError if they are missing, damaged or another clip's."""
+    raw, told = check_sidecar(video)
     import safetensors
     import safetensors.torch
 
     try:
-        latents = safetensors.torch.load(raw)["latents"]
+        return Sidecar(latents=safetensors.torch.load(raw)["latents"], **told)
     except (safetensors.SafetensorError, KeyError, ValueError):
-        raise damaged from None
-    return Sidecar(
-        latents=latents,
-        clip_id=clip_id,
-        video_sha256=video_sha256,
-        request=request,
-        lineage=lineage,
-        held=held,
+        raise _damaged(video) from None
+
+
+def _damaged(video: str | os.PathLike[str]) -> MediaError:
+    return MediaError(
+        f"{sidecar_path(video)} is damaged: remove it, and {Path(video).name} is encoded from its "
+        "pixels"
     )
 
 

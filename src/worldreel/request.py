@@ -80,6 +80,7 @@ class Request:
     canvas: Any = None  # a larger size, "256x144", and where the clip stands on it: "256x144+0+32"
     strength: float = 1.0  # the freedom of what may change
     ring: bool = False  # the last frame is followed by the first
+    rewrite: Any = False  # True, or who writes the caption that the prompt becomes
     model: str = "marble"
 
 

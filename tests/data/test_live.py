@@ -89,3 +89,23 @@ def test_what_does_not_fit_is_refused(compressor):
     live = Live([fresh()], compressor, seed=0, jobs=0)
     with pytest.raises(CheckpointError, match="same recipe"):
         live.load_state_dict({"seed": 9, "drawn": [0]})
+
+
+def test_without_twins_it_is_the_folder_without_them(compressor, tmp_path):
+    synth.synthesize(tmp_path / "raw", SETTINGS, first_seed=40, count=4)
+    folders = {mirror: tmp_path / f"latents-{mirror}" for mirror in (False, True)}
+    for mirror, folder in folders.items():
+        encode(tmp_path / "raw", folder, compressor, mirror=mirror)
+    plain = Loader([Bucket(path=folders[False], batch=3)], seed=0)
+    left = Loader([Bucket(path=folders[True], batch=3)], seed=0, twins=False)
+    for _ in range(4):  # into the third epoch
+        same(next(plain), next(left))
+    known = Loader([Bucket(path=folders[False], batch=4)], seed=0)
+    stored = next(known)
+    by_seed = dict(zip(stored.seeds, stored.latents, strict=True))
+    live = Live([fresh(reuse=1)], compressor, seed=0, jobs=0, twins=False)
+    for _ in range(2):
+        batch = next(live)
+        assert len(set(batch.seeds)) == 4
+        for seed, latents in zip(batch.seeds, batch.latents, strict=True):
+            assert seed >= 44 or torch.equal(latents, by_seed[seed])

@@ -1,6 +1,7 @@
 """Laws 4, 5 and 6 of the transformer: caches, batches, positions, rings, levels, words."""
 
 import dataclasses
+import functools
 
 import pytest
 import torch
@@ -30,10 +31,11 @@ def states(batch, seed=5):
     return randn(batch, 5, 16, seed=seed)
 
 
-def run(net, board, x, words, sigma=0.7, per_frame=False, context=None):
+def run(net, board, x, words, sigma=0.7, per_frame=False, context=None, through=None):
     box = tokens.bag(board, chunk=1, per_frame=per_frame)
     context = tokens.remember(net, board, box) if context is None else context
-    field = tokens.velocity(net, board, box, words, context=context)
+    network = net if through is None else functools.partial(net, through=through)
+    field = tokens.velocity(network, board, box, words, context=context)
     level = torch.as_tensor(sigma)
     return field(x, level, level)
 
@@ -212,3 +214,50 @@ def test_flops_are_those_that_torch_counts(target):
     with FlopCounterMode(display=False) as counter:  # of plain attention, as in training
         run(net, board, board.known, net.read([(None, states(1), None)], 1))
     assert counter.get_total_flops() == net.flops(12, 5)
+
+
+def test_flops_are_those_that_torch_counts_where_tokens_pass_by():
+    from torch.utils.flop_counter import FlopCounterMode
+
+    net = DiT(dataclasses.replace(TINY_DIT, layers=4))
+    board = canvas.blank((1, 8, 3, 2, 2))
+    through = torch.tensor([[0, 3, 4, 7, 11]])
+    with FlopCounterMode(display=False) as counter:
+        run(net, board, board.known, net.read([(None, states(1), None)], 1), through=through)
+    assert counter.get_total_flops() == net.flops(12, 5, through=5)
+
+
+def test_tokens_that_pass_by_are_not_seen_in_the_middle():
+    net = DiT(dataclasses.replace(TINY_DIT, layers=4))
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.2, generator=torch.Generator().manual_seed(p.numel()))
+    board, x = canvas.blank(SHAPE), randn(*SHAPE)
+    words = net.read([(None, states(2), None)], 2)
+    plain = run(net, board, x, words)
+    assert close(run(net, board, x, words, through=torch.arange(24).expand(2, -1)), plain)
+    stay = torch.stack([torch.arange(0, 24, 2), torch.arange(1, 24, 2)])
+    thin = run(net, board, x, words, through=stay)
+    assert not close(thin, plain, 1e-3)
+    seen, made = [], []
+    for block in net.blocks:
+        block.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+        block.register_forward_hook(lambda _, __, out: made.append(out[0]))
+    run(net, board, x, words, through=stay)
+    assert [h.shape[1] for h in seen] == [24, 12, 12, 24]
+    for clip in range(2):
+        assert torch.equal(seen[1][clip], made[0][clip][stay[clip]])
+        assert torch.equal(seen[3][clip][stay[clip]], made[2][clip])
+        past = [n for n in range(24) if n not in stay[clip]]
+        assert torch.equal(seen[3][clip][past], made[0][clip][past])
+
+
+def test_a_network_that_predicts_clean_latents_gives_their_velocity():
+    net = DiT(dataclasses.replace(TINY_DIT, predicts="x")).init(torch.Generator().manual_seed(0))
+    board, x = canvas.blank(SHAPE), randn(*SHAPE)
+    words = net.read([(None, states(2), None)], 2)  # a fresh head says that all is 0
+    assert close(run(net, board, x, words, sigma=0.4), x / 0.4)
+    assert close(run(net, board, x, words, sigma=0.01), x / 0.05)
+    net.head.bias.data.fill_(1.0)
+    assert close(run(net, board, x, words, sigma=[0.5] * 4, per_frame=True), (x - 1) / 0.5)
+    with pytest.raises(ValueError, match="give v or x"):
+        DiT(dataclasses.replace(TINY_DIT, predicts="noise"))

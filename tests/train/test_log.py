@@ -46,10 +46,12 @@ def test_curves_are_drawn_with_round_ticks(tmp_path):
 def test_seconds_go_on_where_the_run_was_stopped(tmp_path):
     with Log(tmp_path, total=9) as run:
         run.began -= 100
+        run.began_computing -= 40
         run.write(2, loss=1.0)
         run.began -= 50
         run.write(4, loss=1.0)
     with Log(tmp_path, total=9, step=3) as run:  # what came after step 3 was lost
-        assert 100 <= run.seconds < 110
+        assert 100 <= run.seconds < 110 and 40 <= run.processor < 50
         run.write(4, loss=1.0)
-    assert 100 <= log.read(tmp_path)[-1]["seconds"] < 110
+    last = log.read(tmp_path)[-1]
+    assert 100 <= last["seconds"] < 110 and 40 <= last["processor"] < 50

@@ -7,6 +7,9 @@ worldreel loop WHAT           a video without an end
 worldreel fill CLIP           a part of a clip is painted anew
 worldreel retake CLIP         a span of a clip is played again
 worldreel edit CLIP PROMPT    a clip as other words have it
+worldreel stream PROMPT       a video of any length
+worldreel prompt TEXT         what a prompt says, and what it becomes
+worldreel verify FILE         what a file says of its making
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
 worldreel eval words          weights become figures
@@ -17,6 +20,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -29,7 +33,7 @@ from worldreel import __version__, extras
 from worldreel.errors import RequestError, SceneError, WorldreelError
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
-ROOMS = (*MAKING, "doctor", "train", "eval", "world")
+ROOMS = (*MAKING, "stream", "prompt", "verify", "doctor", "train", "eval", "world")
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",
@@ -58,7 +62,7 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog=f"Exit codes: {'; '.join(f'{code} {what}' for code, what in ENDS.items())}. "
     "An error is one line on standard error; with --json, also an object on standard output. "
-    "WORLDREEL_TRACEBACK=1 shows where it came from.",
+    "WORLDREEL_TRACEBACK=1 shows where it came from; WORLDREEL_MARK=0 writes files without a mark.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -87,7 +91,9 @@ def main(args: Sequence[str] | None = None) -> int:
     # for: 5 s became minutes. Torch reads this when it is loaded; a quiet machine sees no change.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
+            code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
         if code == INTERRUPTED:
             _say("interrupted")
         return code if isinstance(code, int) else DONE

@@ -21,6 +21,7 @@ from worldreel.cli.options import (
     Steps,
     Variations,
 )
+from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
 from worldreel.request import LONGEST_PROMPT, Request
 from worldreel.values import written_keyframe
 
@@ -85,6 +86,15 @@ def generate(
             help="A picture at a time, held at a strength up to 1; may be repeated.",
         ),
     ] = None,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite/--no-rewrite",
+            help="Make a full caption of the prompt first: see `worldreel prompt`.",
+        ),
+    ] = False,
+    rewrite_url: ChatUrl = None,
+    rewrite_model: ChatModel = None,
     output: Output = None,
     seed: Seed = 0,
     variations: Variations = 1,
@@ -113,6 +123,7 @@ def generate(
         image=image,
         last_image=last_image,
         keyframes=keyframes,
+        rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         seed=seed,
         negative_prompt=negative_prompt,
         num_inference_steps=steps,

@@ -71,7 +71,7 @@ def make(
     request: Request, files: Files, read: Mapping[str, str | None], notes: Sequence[str] = ()
 ) -> None:
     """A request becomes files, and an answer on standard output. read: the files it is made of."""
-    request, kinds = _opened(dataclasses.replace(request, prompt=_words(request.prompt))), []
+    request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     request, frames = _planned(request)
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
@@ -90,7 +90,7 @@ def make(
         if kinds[-1] == ".mp4" and files.latents is not False:
             written["the latents of --output"] = str(provenance.claim_sidecar(one))
         _apart(written, dict(read) | _sidecars(read))
-    request = _with_pictures(request)
+    request = with_pictures(request)
     started = time.perf_counter()
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)
@@ -115,7 +115,7 @@ def make(
             took["save"] = time.perf_counter() - saving
             took["total"] = time.perf_counter() - began + loaded
             found = [*notes, *(n for n in video.notes if n not in notes)]
-            found += [str(w.message) for w in warned if w.category is UserWarning]
+            found += {str(w.message): None for w in warned if w.category is UserWarning}
             answer = _answer(video, request, path, kind, sheet, seed, took, found)
             answers.append(answer)
             if not (files.as_json or files.quiet):
@@ -154,7 +154,7 @@ def _answer(
         "clip_id": video.metadata.get("clip_id"),
         "lineage": video.metadata.get("lineage") or [],
         "seconds": {stage: round(s, 3) for stage, s in took.items()},
-        "peak_memory": _peak_memory(),
+        "peak_memory": peak_memory(),
         "words": {**words, "read": list(words["read"]), "ignored": list(words["ignored"])},
         "notes": notes,
     }
@@ -202,7 +202,7 @@ def _sidecars(read: Mapping[str, str | None]) -> dict[str, str | None]:
     return {f"the latents of {k}": str(path) for k, path in beside.items() if path.exists()}
 
 
-def _words(prompt: str | None) -> str | None:
+def read_prompt(prompt: str | None) -> str | None:
     """The prompt itself, or standard input, of which no more is read than a prompt may have."""
     if prompt != "-":
         return prompt
@@ -246,7 +246,7 @@ def _planned(request: Request) -> tuple[Request, int | None]:
     return request, request.num_frames
 
 
-def _with_pictures(request: Request) -> Request:
+def with_pictures(request: Request) -> Request:
     """The request with its pictures read, of which a damaged one is then said before the work."""
     names = [name for name in ("image", "last_image") if getattr(request, name) is not None]
     if not names and not request.keyframes:
@@ -268,7 +268,7 @@ def _free_names(variations: int, *, picture: bool) -> list[str]:
     return names
 
 
-def _peak_memory() -> int | None:
+def peak_memory() -> int | None:
     """Bytes at the highest, as the operating system counted them."""
     try:
         import resource

@@ -22,6 +22,7 @@ class Stage(StrEnum):
     text = "text"
     compressor = "compressor"
     dit = "dit"
+    few = "few"
 
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -133,6 +133,43 @@ def render_shards(
 
 
 @app.command()
+def pack(
+    out: Annotated[str, typer.Option("--out", "-o", help="A folder, for files of takes.")],
+    count: Annotated[int, typer.Option(help="How many takes.")],
+    seed: Seed = 0,
+    seconds: Seconds = 2.0,
+    still: Annotated[bool, typer.Option("--still", help="Pictures instead of clips.")] = False,
+    split: Annotated[
+        str | None, typer.Option(help="held_out: scenes of the pairs that training never sees.")
+    ] = None,
+    within: Within = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", help="Processes.")] = 1,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Act scenes out and pack them without pixels, to be drawn where there is no physics."""
+    if count < 1 or seed < 0 or not 1 <= jobs <= 256:
+        raise RequestError("--count and --jobs must be at least 1, and --seed at least 0")
+    from worldreel.data import synth, takes
+
+    try:
+        settings = synth.Settings(
+            size=(256, 144), seconds=seconds, split=split, still=still, within=tuple(within or ())
+        )
+        with progress(quiet=quiet) as tell:
+            made = takes.pack(out, settings, first_seed=seed, count=count, jobs=jobs, progress=tell)
+    except WorldreelError:
+        raise
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    if as_json:
+        print(json.dumps({"path": out, "first_seed": seed, **made}))
+    else:
+        each = made["bytes"] / max(1, made["takes"])
+        print(f"{made['takes']} takes of {each:.0f} bytes are in {out}")
+
+
+@app.command()
 def show(
     scene: Annotated[str, typer.Argument(metavar="SEED|FILE", help="A seed, or a scene's JSON.")],
     out: Annotated[

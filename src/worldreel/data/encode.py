@@ -61,9 +61,11 @@ def encode(
     return mark
 
 
-def pixels(frames: Sequence[np.ndarray]) -> Tensor:  # B of F H W 3 uint8 -> B 3 F H W, fp32
+def pixels(
+    frames: Sequence[np.ndarray], device: torch.device | str = "cpu"
+) -> Tensor:  # B of F H W 3 uint8 -> B 3 F H W, fp32
     """Frames as a compressor reads them, in [-1, 1]; a still becomes four equal frames."""
-    video = torch.from_numpy(np.stack(frames))
+    video = torch.from_numpy(np.stack(frames)).to(device)  # as bytes: a quarter of the way
     if video.shape[1] == 1:
         video = repeat(video, "b 1 h w c -> b f h w c", f=STRIDE[0])
     return rearrange(video, "b f h w c -> b c f h w").float() / 127.5 - 1
@@ -86,7 +88,7 @@ def _encode(
     device = next(iter(compressor.state_dict().values())).device
     parts = [rows[start : start + batch] for start in range(0, len(rows), batch)]
     latents = [
-        compressor.encode(pixels([clip.frames for clip in part]).to(device)).half().cpu()
+        compressor.encode(pixels([clip.frames for clip in part], device)).half().cpu()
         for part in parts
     ]
     arrays = {

@@ -1,9 +1,10 @@
 """Batches straight from the simulated world: rendered, encoded and trained on, without a disk.
 
-Processes render ahead while the trainer steps. A clip is drawn once and used `reuse` times, beside
-its mirrored twin, before its group makes way for the next; what a batch holds is a function of the
-seed and the number of batches before it alone. Clips are dealt to lanes, and a rank owns whole
-lanes: so several ranks together see the batch that one process would, and none renders for another.
+Processes render ahead while the trainer steps, on its GPU too where they are told to. A clip is
+drawn once and used `reuse` times, beside its mirrored twin, before its group makes way for the
+next; what a batch holds is a function of the seed and the number of batches before it alone. Clips
+are dealt to lanes, and a rank owns whole lanes: so several ranks together see the batch that one
+process would, and none renders for another.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worldreel.data import synth
+from worldreel.data import synth, takes
 from worldreel.data.clip import STRIDE, Clip
 from worldreel.data.encode import Compressor, pixels
 from worldreel.data.loader import Batch, turn
@@ -27,6 +28,7 @@ from worldreel.world.labels import LABELS
 
 LANES = 8
 _TOGETHER = 8  # clips that one task renders, and that are encoded at once
+_ON_A_GPU = 4  # times as many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +36,14 @@ class Fresh:
     """Clips that are rendered as they are needed; `batch` clips per step over all ranks.
 
     settings: what is rendered (`data.synth.Settings`); first_seed: of its first clip, they count
-    up; group: clips that are drawn before the first of them comes again; reuse: how often each of
-    them, and its mirrored twin, is seen.
+    up; takes: a folder of packed takes (`data.takes`) to render in place of seeds, in the endless
+    order in which first_seed is then a place; group: clips that are drawn before the first of them
+    comes again; reuse: how often each of them, and its mirrored twin, is seen.
     """
 
     settings: synth.Settings
-    first_seed: int
+    first_seed: int = 0
+    takes: str = ""
     weight: float = 1.0
     batch: int = 32
     group: int = 256
@@ -56,12 +60,19 @@ class Fresh:
         frames = max(self.settings.num_frames, STRIDE[0])
         return frames // STRIDE[0], height // STRIDE[1], width // STRIDE[2]
 
+    def staged(self, number: int) -> synth.Staged:
+        """A clip without its pixels, by seed or by place."""
+        if self.takes:
+            return takes.opened(self.takes).staged(number, self.settings)
+        return synth.stage(number, self.settings)
+
 
 class Live:
     """An endless iterator over batches, with the interface of `data.loader.Loader`.
 
-    jobs: processes that render for this rank, or, where the settings name a GPU, that stage what
-    this process then draws on it; 0 does all in this process.
+    jobs: processes that render for this rank; 0 does all in this one. Where the settings name a
+    GPU each of them draws on it, and what a drawn clip is beside its pixels is worked out on as
+    many processors. twins: whether mirrored clips are seen, too.
     """
 
     def __init__(
@@ -74,6 +85,7 @@ class Live:
         world: int = 1,
         chinese: float = 0.3,
         jobs: int = 1,
+        twins: bool = True,
     ) -> None:
         for source in sources:
             if source.lanes % world or source.batch % source.lanes or source.group % source.lanes:
@@ -85,10 +97,11 @@ class Live:
             raise ValueError("live data needs sources, each of a weight above 0")
         self.sources, self.seed, self.chinese = tuple(sources), seed, chinese
         self.drawn = [0] * len(sources)
+        self.begun = False
         self.pool = _pool(jobs) if jobs else None
         self.streams = [
             [
-                _Lane(source, lane, compressor, (seed, which), self.pool)
+                _Lane(source, lane, compressor, (seed, which), self.pool, twins)
                 for lane in _mine(source.lanes, rank, world)
             ]
             for which, source in enumerate(sources)
@@ -98,6 +111,8 @@ class Live:
         return self
 
     def __next__(self) -> Batch:
+        if not self.begun:
+            self._begin()
         which = turn(self.drawn, self.sources)
         source = self.sources[which]
         share = source.batch // source.lanes
@@ -109,6 +124,13 @@ class Live:
             for place in range(first, first + share)
         ]
         return _batch(which, rows, source, self.chinese)
+
+    def _begin(self) -> None:
+        """Have the first clips of all lanes drawn at once, not lane by lane as they are needed."""
+        self.begun = True
+        for source, drawn, lanes in zip(self.sources, self.drawn, self.streams, strict=True):
+            for lane in lanes:
+                lane.expect(drawn * (source.batch // source.lanes))
 
     def state_dict(self) -> dict[str, Any]:
         """JSON; small."""
@@ -141,27 +163,23 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, spawn, torch.set_num_threads, (1,))
 
 
-Task = list[Clip] | list[synth.Staged]
-
-
-def _task(seeds: Sequence[int], settings: synth.Settings) -> Task:
-    """Some clips, whole; or staged alone where another process draws them on a GPU."""
-    if torch.device(settings.device).type == "cpu":
-        return list(synth.stream(seeds, settings))
-    return [synth.stage(seed, settings) for seed in seeds]
+def _task(numbers: Sequence[int], source: Fresh) -> list[Clip]:
+    """Some clips, whole."""
+    return list(synth.draw((source.staged(number) for number in numbers), source.settings))
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One clip or twin, encoded."""
+    """One clip or twin, encoded, on the compressor's device."""
 
     clip: Clip  # its frames are gone
     latents: Tensor  #  C T h w, fp16
+    dense: Tensor  #    T h w A, fp16
 
 
-def _at_once(seeds: Sequence[int], settings: synth.Settings) -> Future[Any]:
+def _at_once(numbers: Sequence[int], source: Fresh) -> Future[Any]:
     done: Future[Any] = Future()
-    done.set_result(_task(seeds, settings))
+    done.set_result(_task(numbers, source))
     return done
 
 
@@ -175,10 +193,14 @@ class _Lane:
         compressor: Compressor,
         key: tuple[int, int],
         pool: ProcessPoolExecutor | None,
+        twins: bool,
     ) -> None:
         self.source, self.number, self.compressor, self.key = source, number, compressor, key
-        self.pool = pool
+        self.pool, self.twins = pool, twins
         self.each = source.group // source.lanes  # clips of a group in this lane
+        self.span = (1 + twins) * self.each * source.reuse  # places of a group
+        on_cpu = torch.device(source.settings.device).type == "cpu"
+        self.together = _TOGETHER * (1 if on_cpu else _ON_A_GPU)
         self.group = -1
         self.rows: list[_Row] = []
         self.order = np.zeros(0, np.int64)
@@ -186,16 +208,23 @@ class _Lane:
 
     def row(self, place: int) -> _Row:
         """What stands at a place of this lane's endless order."""
-        group, at = divmod(place, 2 * self.each * self.source.reuse)
+        group, at = divmod(place, self.span)
         if group != self.group:
             self._turn(group)
         return self.rows[int(self.order[at])]
 
+    def expect(self, place: int) -> None:
+        """Have the clips of a place's group drawn by other processes, if there are any."""
+        if self.pool is not None:
+            group = place // self.span
+            self.ahead = group, self._ordered(group)
+
     def _turn(self, group: int) -> None:
         rows = []
         for clips in self._render(group):
-            both = [row for clip in clips for row in (clip, clip.mirrored_twin())]
-            rows += _encoded(both, self.compressor)
+            if self.twins:
+                clips = [row for clip in clips for row in (clip, clip.mirrored_twin())]
+            rows += _encoded(clips, self.compressor, self.together)
         self.rows, self.group = rows, group
         rng = np.random.default_rng((*self.key, self.number, group, 0))
         # every clip once, shuffled, and again
@@ -204,42 +233,38 @@ class _Lane:
             self.ahead = group + 1, self._ordered(group + 1)
 
     def _render(self, group: int) -> Iterator[list[Clip]]:
-        settings = self.source.settings
         number, tasks = self.ahead
-        waiting = tasks if number == group else self._ordered(group)
-        for task in waiting:
-            made = task.result()
-            if torch.device(settings.device).type == "cpu":
-                yield made
-            else:
-                yield list(synth.draw(iter(made), settings))
+        for task in tasks if number == group else self._ordered(group):
+            yield task.result()
 
     def _ordered(self, group: int) -> Iterable[Future[Any]]:
-        settings = self.source.settings
         if self.pool is None:
-            return (_at_once(seeds, settings) for seeds in self._seeds(group))
-        return [self.pool.submit(_task, seeds, settings) for seeds in self._seeds(group)]
+            return (_at_once(numbers, self.source) for numbers in self._seeds(group))
+        return [self.pool.submit(_task, numbers, self.source) for numbers in self._seeds(group)]
 
     def _seeds(self, group: int) -> list[list[int]]:
         first = self.source.first_seed + group * self.source.group + self.number * self.each
         seeds = list(range(first, first + self.each))
-        return [seeds[i : i + _TOGETHER] for i in range(0, len(seeds), _TOGETHER)]
+        return [seeds[i : i + self.together] for i in range(0, len(seeds), self.together)]
 
 
 @torch.inference_mode()
-def _encoded(clips: Sequence[Clip], compressor: Compressor) -> list[_Row]:
+def _encoded(clips: Sequence[Clip], compressor: Compressor, together: int) -> list[_Row]:
     device = next(iter(compressor.state_dict().values())).device
     rows = []
-    for start in range(0, len(clips), _TOGETHER):
-        part = clips[start : start + _TOGETHER]
-        latents = compressor.encode(pixels([clip.frames for clip in part]).to(device)).half().cpu()
-        rows += [_Row(_without_frames(c), z) for c, z in zip(part, latents, strict=True)]
+    for start in range(0, len(clips), together):
+        part = clips[start : start + together]
+        latents = compressor.encode(pixels([clip.frames for clip in part], device)).half()
+        dense = torch.from_numpy(np.stack([clip.dense for clip in part])).to(device)
+        rows += [
+            _Row(_without_frames(c), z, d) for c, z, d in zip(part, latents, dense, strict=True)
+        ]
     return rows
 
 
 def _without_frames(clip: Clip) -> Clip:
     nothing = np.zeros(0, np.uint8)
-    return Clip(**{**vars(clip), "frames": nothing, "ids": nothing})
+    return Clip(**{**vars(clip), "frames": nothing, "ids": nothing, "dense": nothing})
 
 
 def _batch(
@@ -262,7 +287,7 @@ def _batch(
         bucket=which,
         still=source.settings.still,
         latents=torch.stack([row.latents for row, _ in rows]).float(),
-        dense=torch.from_numpy(np.stack([row.clip.dense for row, _ in rows])).float(),
+        dense=torch.stack([row.dense for row, _ in rows]).float(),
         captions=[caption.text for caption in picked],
         seeds=[row.clip.seed for row, _ in rows],
         **table,

@@ -72,6 +72,7 @@ class Loader:
 
     chinese: the share of captions in Chinese. mapped: leave latents on disk, mapped, for sets that
     do not fit into memory. compressor: the fingerprint that shards must carry; when None, any one.
+    twins: whether mirrored clips are drawn.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Loader:
         chinese: float = 0.3,
         mapped: bool = False,
         compressor: str | None = None,
+        twins: bool = True,
     ) -> None:
         if not buckets or any(b.weight <= 0 for b in buckets):
             raise ValueError("a loader needs buckets, each of a weight above 0")
@@ -94,7 +96,7 @@ class Loader:
                 )
         self.buckets, self.seed, self.rank, self.world = tuple(buckets), seed, rank, world
         self.chinese = chinese
-        self.rooms = [_Room(Path(b.path), mapped) for b in buckets]
+        self.rooms = [_Room(Path(b.path), mapped, twins) for b in buckets]
         self.compressor = compressor or self.rooms[0].compressors[0]
         for room in self.rooms:
             if set(room.compressors) != {self.compressor}:
@@ -171,13 +173,14 @@ class _Shard:
     seeds: list[int]
     slots: list[str]
     still: bool
+    mirrored: list[bool]
 
 
 class _Room:
     """The shards of one bucket, and the order in which their clips come."""
 
-    def __init__(self, path: Path, mapped: bool) -> None:
-        self.path = path
+    def __init__(self, path: Path, mapped: bool, twins: bool) -> None:
+        self.path, self.twins = path, twins
         self.names: list[str] = []
         self.compressors: list[str] = []
         self.shards: list[_Shard] = []
@@ -196,8 +199,9 @@ class _Room:
             captions = [record["captions"] for record in records]
             seeds = [record["seed"] for record in records]
             shard = _Shard(
-                captions=captions, seeds=seeds, slots=about["slots"], still=about["still"], **parts
-            )
+                captions=captions, seeds=seeds, slots=about["slots"], still=about["still"],
+                mirrored=[record["mirrored"] for record in records], **parts,
+            )  # fmt: skip
             self.shards.append(shard)
         if not self.shards:
             raise MediaError(f"{path} has no finished latent shards: run `encode` into it first")
@@ -218,13 +222,15 @@ class _Room:
     def _index(self) -> None:
         self.starts = np.cumsum([0, *(len(shard.seeds) for shard in self.shards)])
         self.orders: dict[int, np.ndarray] = {}
+        mirrored = np.concatenate([shard.mirrored for shard in self.shards])
+        self.drawable = np.flatnonzero(~mirrored | self.twins)
 
     def row(self, place: int, key: tuple[int, int]) -> tuple[_Shard, int]:
         """The clip at a place of the endless order: every clip once, shuffled, and again."""
-        epoch, at = divmod(place, int(self.starts[-1]))
+        epoch, at = divmod(place, len(self.drawable))
         if epoch not in self.orders:
             rng = np.random.default_rng((*key, epoch, 0))
-            order = rng.permutation(int(self.starts[-1]))
+            order = self.drawable[rng.permutation(len(self.drawable))]
             self.orders = {e: o for e, o in self.orders.items() if e >= epoch - 1} | {epoch: order}
         index = int(self.orders[epoch][at])
         shard = int(np.searchsorted(self.starts, index, side="right")) - 1

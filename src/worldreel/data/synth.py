@@ -98,6 +98,11 @@ def stage(seed: int, settings: Settings) -> Staged:
     else:
         seconds = 0.0 if settings.still else settings.seconds
         takes = (stage_scene(seed, seconds=seconds, **given),)
+    return staged(seed, takes)
+
+
+def staged(seed: int, takes: tuple[Take, ...]) -> Staged:
+    """Takes with the words that a seed draws for them and their twins."""
     twins = [reflect(take) for take in takes]
     return Staged(seed=seed, takes=takes, words=_words(takes, seed), twin_words=_words(twins, seed))
 
@@ -142,14 +147,14 @@ def _caption(
     return Caption(text=told.text, language=language, labels=first, parts=parts)
 
 
-def draw(staged: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
+def draw(rows: Iterable[Staged], settings: Settings) -> Iterator[Clip]:
     """Staged clips with their pixels; some at once, which is faster."""
     width, height = settings.size
     device = torch.device(settings.device)
     pixels = _TOGETHER * (1 if device.type == "cpu" else 32)
     together = max(1, pixels // (width * height * settings.num_frames))
-    staged = iter(staged)
-    while group := list(islice(staged, together)):
+    rows = iter(rows)
+    while group := list(islice(rows, together)):
         drawn = render(
             [take for one in group for take in one.takes],
             size=settings.size,
@@ -257,8 +262,8 @@ def synthesize(
                 future.result()
                 tell(running[future])
         else:  # one process draws on the GPU what the others stage
-            for span, staged in _ahead(todo, settings, pool):
-                clips.write(_path(out, span[0]), list(draw(staged, settings)))
+            for span, rows in _ahead(todo, settings, pool):
+                clips.write(_path(out, span[0]), list(draw(rows, settings)))
                 tell(span)
     finally:
         pool.shutdown(cancel_futures=True)
@@ -275,10 +280,10 @@ def _ahead(
     spans: Sequence[Span], settings: Settings, pool: ProcessPoolExecutor
 ) -> Iterator[tuple[Span, Iterator[Staged]]]:
     """Each span as the pool stages it, three spans ahead of who draws them."""
-    staged = partial(stage, settings=settings)
+    one = partial(stage, settings=settings)
     waiting: deque[tuple[Span, Iterator[Staged]]] = deque()
     for span in spans:
-        waiting.append((span, pool.map(staged, range(*span), chunksize=4)))
+        waiting.append((span, pool.map(one, range(*span), chunksize=4)))
         if len(waiting) > 3:
             yield waiting.popleft()
     yield from waiting

@@ -174,9 +174,16 @@ class Compressor(nn.Module):
         x = skip + self.decoder(z, old).float()
         return rearrange(x, "(b t) (c f) h w -> b c (t f) h w", b=b, f=FRAMES)
 
-    def stream(self, latents: Tensor, *, chunk: int = 3, ring: bool = False) -> Iterator[Tensor]:
+    def stream(
+        self,
+        latents: Tensor,
+        *,
+        chunk: int = 3,
+        past: Tensor | None = None,
+        ring: bool = False,
+    ) -> Iterator[Tensor]:
         """Decode a few latents at a time: the same pixels as `decode`, in bounded memory."""
-        past = latents[:, :, -1:] if ring else None
+        past = latents[:, :, -1:] if ring else past
         for start in range(0, latents.shape[2], chunk):
             part = latents[:, :, start : start + chunk]
             yield self.decode(part, past=past)

@@ -55,6 +55,9 @@ class Context:
     pos: Tensor  # B M 3
 
 
+_LEAST = 0.05  # level below which a velocity is not divided out of clean latents
+
+
 def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
     return x * (1 + scale) + shift
 
@@ -144,6 +147,8 @@ class DiT(nn.Module):
     def __init__(self, preset: DitPreset, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
         p = self.preset = preset
+        if p.predicts not in ("v", "x"):
+            raise ValueError(f"a transformer predicts {p.predicts!r}: give v or x")
         self.dtype = dtype
         area = p.patch**2
         self.patch_in = Linear(p.channels * area, p.dim)
@@ -248,7 +253,14 @@ class DiT(nn.Module):
         *,
         context: Context | None = None,
         ring: int | None = None,
+        through: Tensor | None = None,
     ) -> Tensor:
+        """The velocity of painted tokens.
+
+        through: B n, in order, which tokens go through all blocks; the others pass by all but the
+        first and the last, and are not seen there (in training alone: TREAD, 2501.04765).
+        """
+        assert through is None or (ring is None and all(w.tokens is None for w in words))
         head_dim = self.preset.dim // self.preset.heads
         emb, six = self._levels(level, target)  #                            B K D, B K 6 D
         mod = _gather(six, which)  #                                         B 1|N 6 D
@@ -262,32 +274,58 @@ class DiT(nn.Module):
                 where = torch.cat([pos, context.pos], dim=1)
                 still = int((context.pos[0, :, 0] < 0).sum())
             around = (pos, where, ring, still)
-        h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
+        h = waiting = self.patch_in(x.to(self.dtype)).float()  #             B N D
+        full = thin = (mod, rope)
+        end = len(self.blocks) - 1
+        middle = range(1, end) if through is not None else range(0)
+        if through is not None:
+            thin = (_rows(mod, through), (_rows(rope[0], through), _rows(rope[1], through)))
         for i, block in enumerate(self.blocks):
+            if through is not None and middle and i == 1:
+                waiting, h = h, _rows(h, through)
+            elif through is not None and middle and i == end:
+                h = waiting.scatter(1, through[..., None].expand_as(h), h)
             past = None
             if context is not None and past_rope is not None:
                 past = (context.keys[i], context.values[i], past_rope)
             heard = [w.layer(i) for w in words]
+            mod, rope = thin if i in middle else full
             h, _, _ = block(h, mod, rope, heard, self.dtype, (), past, around)
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
         h = modulate(layer_norm(h, self.preset.eps), last[:, :, 0], last[:, :, 1])
-        return self.head(h.to(self.dtype)).float()  #                        B N C
+        out = self.head(h.to(self.dtype)).float()  #                         B N C
+        if self.preset.predicts == "v":
+            return out
+        return (x - out) / _gather(level, which)[..., None].clamp_min(_LEAST)
 
-    def flops(self, tokens: int, words: int) -> float:
+    def flops(self, tokens: int, words: int, *, through: int | None = None) -> float:
         """Floating-point operations of one clip's forward pass, its words read anew.
 
         2 per multiply-add, products of matrices alone; all tokens are painted, at one level, and
-        read the same words, to which the null word is added.
+        read the same words, to which the null word is added. through: as many tokens alone go
+        through the middle blocks.
         """
         p, d, n = self.preset, self.preset.dim, tokens
         m = words + (self.null_word is not None)
         level = (p.level_dim * d + d * d) * (2 if self.target_in is not None else 1) + 6 * d * d
         text = m * (p.text_dim * d + d * d)
-        attention = 4 * n * d * d + 2 * n * n * d  #     q k v out; scores and their sums
-        cross = 2 * n * d * d + 2 * m * d * d + 2 * n * m * d
-        block = attention + cross + 2 * n * d * p.mlp
+        middle = n if through is None else through
+        blocks = 0
+        for i in range(p.layers):
+            k = middle if 0 < i < p.layers - 1 else n
+            attention = 4 * k * d * d + 2 * k * k * d  #     q k v out; scores and their sums
+            cross = 2 * k * d * d + 2 * m * d * d + 2 * k * m * d
+            blocks += attention + cross + 2 * k * d * p.mlp
         ends = n * d * (p.channels + (p.out_channels or p.channels)) * p.patch**2
-        return 2.0 * (level + text + p.layers * block + ends)
+        return 2.0 * (level + text + blocks + ends)
+
+
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    """Rows of B N ... by B n; a single row is left to broadcast."""
+    if x.shape[1] == 1:
+        return x
+    wide = index.reshape(*index.shape, *(1,) * (x.ndim - 2))
+    return x.expand(len(index), *x.shape[1:]).gather(1, wide.expand(*index.shape, *x.shape[2:]))
 
 
 def _gather(table: Tensor, which: Tensor) -> Tensor:

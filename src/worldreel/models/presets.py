@@ -18,7 +18,8 @@ class DitPreset:
 
     null_word: a learned word that covers all time. target: the network takes the level that the
     velocity is averaged down to. chunk: latents per chunk of the attention rule, None for public
-    weights, whose kept tokens are seen and see like painted ones.
+    weights, whose kept tokens are seen and see like painted ones. predicts: "v", the velocity, or
+    "x", the clean latents, of which the velocity is made.
     """
 
     channels: int
@@ -34,6 +35,7 @@ class DitPreset:
     null_word: bool = False
     target: bool = False
     chunk: int | None = None
+    predicts: str = "v"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,8 @@ class TextPreset:
 class Settings:
     """How a model likes to be sampled; `model.json` in its folder.
 
+    guidance_interval: the levels at which guidance counts, both ends included.
+    guidance_scale is 1 where guidance is folded into the weights, which then take few steps.
     trained_sizes ("144x80", most of it first) and trained_seconds (its longest clip): what it was
     trained on, where that is known. Other requests are made, with a note.
     """
@@ -70,6 +74,7 @@ class Settings:
     name: str
     steps: int = 20
     guidance_scale: float = 4.0
+    guidance_interval: tuple[float, float] = (0.0, 1.0)
     flow_shift: float = 2.0
     sampler: str = "euler"
     context_level: float = 0.0
@@ -110,6 +115,12 @@ MARBLE_DIT = DitPreset(
 )
 MARBLE_COMPRESSOR = CompressorPreset(
     channels=48, coarse=192, fine=96, encoder_blocks=(2, 2), decoder_blocks=(2, 5)
+)
+
+# marble, full: what one large GPU trains in half an hour (docs/gpu.md). As int8 it fits into the
+# package's 32 MiB beside everything else.
+MARBLE_FULL_DIT = DitPreset(
+    channels=48, dim=384, heads=6, layers=10, mlp=1280, text_dim=192, null_word=True, chunk=1
 )
 
 

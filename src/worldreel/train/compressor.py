@@ -181,7 +181,7 @@ def main(
 ) -> dict[str, Any]:
     """Train a recipe's compressor into `out`/final; returns the last measures."""
     c: Config = recipe.load(name, "compressor", overrides)
-    with parallel.start() as ranks:
+    with parallel.start() as ranks, run.claimed(Path(out), ranks):
         step, measures = _train(name, c, Path(out), resume, minutes, ranks)
     return {"step": step, "of": c.steps, **measures, "out": str(out)}
 

@@ -19,16 +19,18 @@ class Log:
     """Appends measures to `metrics.jsonl` in a run's folder and tells how far the run is.
 
     step: where the run resumes; lines of later steps, which it will write again, are dropped.
-    Seconds count the whole run, those before it was stopped too.
+    Seconds count the whole run, those before it was stopped too; `processor` counts those that
+    this process computed, in all its threads: they do not grow while other work has the machine.
     """
 
     def __init__(self, run_dir: str | Path, *, total: int, step: int = 0) -> None:
         self.run_dir, self.total = Path(run_dir), total
         self.run_dir.mkdir(parents=True, exist_ok=True)
         self.file = self.run_dir / "metrics.jsonl"
-        self.before = _truncate(self.file, step)
+        self.before, self.computed = _truncate(self.file, step)
         self.stream = self.file.open("a", encoding="utf-8")
         self.began, self.first, self.told = time.monotonic(), step, 0.0
+        self.began_computing = time.process_time()
         self.shown: dict[str, float] = {}
         self.bar = _bar(self.run_dir.name, total, step)
 
@@ -37,12 +39,17 @@ class Log:
         """How long the run has taken until now, without its pauses and the steps it lost."""
         return self.before + time.monotonic() - self.began
 
+    @property
+    def processor(self) -> float:
+        """Seconds of processor time until now."""
+        return self.computed + time.process_time() - self.began_computing
+
     def write(self, step: int, **measures: float) -> None:
         """Note measures at a step (steps count from 1) and show progress."""
         values = {name: float(value) for name, value in measures.items()}
         finite = {name: v if math.isfinite(v) else None for name, v in values.items()}
-        seconds = round(self.seconds, 2)
-        self.stream.write(json.dumps({"step": step, "seconds": seconds, **finite}) + "\n")
+        took = {"seconds": round(self.seconds, 2), "processor": round(self.processor, 2)}
+        self.stream.write(json.dumps({"step": step, **took, **finite}) + "\n")
         self.stream.flush()
         self.shown |= values
         self._tell(step)
@@ -97,7 +104,7 @@ def plot(
     curves: dict[str, list[tuple[float, float]]] = {}
     for line in read(run_dir):
         for name, value in line.items():
-            if name not in ("step", "seconds") and isinstance(value, int | float):
+            if name not in ("step", "seconds", "processor") and isinstance(value, int | float):
                 curves.setdefault(name, []).append((line["step"], value))
     chosen = [name for name in (names if names is not None else curves) if name in curves]
     panels = []
@@ -177,15 +184,16 @@ def _ticks(low: float, high: float) -> list[float]:
     return [round((first + i) * step, 12) for i in range(count)]
 
 
-def _truncate(file: Path, step: int) -> float:
-    """Drop the lines of later steps; the seconds of the last that is left."""
+def _truncate(file: Path, step: int) -> tuple[float, float]:
+    """Drop the lines of later steps; the seconds and processor seconds of the last that is left."""
     if not file.exists():
-        return 0.0
+        return 0.0, 0.0
     kept = [line for line in read(file.parent) if line["step"] <= step]
     fresh = file.with_name(f".{file.name}.tmp-{os.getpid()}")
     fresh.write_text("".join(json.dumps(line) + "\n" for line in kept), "utf-8")
     os.replace(fresh, file)
-    return float(kept[-1]["seconds"]) if kept else 0.0
+    last = kept[-1] if kept else {}
+    return float(last.get("seconds", 0)), float(last.get("processor", 0))
 
 
 def _bar(name: str, total: int, step: int) -> Any:

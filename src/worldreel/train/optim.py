@@ -267,17 +267,21 @@ def wsd(
 
 
 class Ema:
-    """A moving average of parameters whose first steps weigh more, so that it starts unbiased."""
+    """A moving average of parameters whose first steps weigh more, so that it starts unbiased.
 
-    def __init__(self, model: nn.Module, decay: float = 0.999) -> None:
-        self.decay, self.count = decay, 0
+    Its memory is at most one part in `power` of the steps so far: with decay 1 the weights of a
+    step count as its number to the power of `power` - 1 (Karras et al. 2312.02696, section 3.1).
+    """
+
+    def __init__(self, model: nn.Module, decay: float = 0.999, *, power: float = 9.0) -> None:
+        self.decay, self.power, self.count = decay, power, 0
         self.parameters = dict(model.named_parameters())
         self.average = {name: p.detach().clone().float() for name, p in self.parameters.items()}
 
     @torch.no_grad()
     def update(self) -> None:
         """Move the average towards the model as it is now."""
-        decay = min(self.decay, (1 + self.count) / (10 + self.count))
+        decay = min(self.decay, (1 + self.count) / (1 + self.power + self.count))
         self.count += 1
         now = [p.detach().float() for p in self.parameters.values()]
         torch._foreach_lerp_(list(self.average.values()), now, 1 - decay)

@@ -19,7 +19,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from worldreel.errors import RequestError
 
-STAGES = ("text", "compressor", "dit")
+STAGES = ("text", "compressor", "dit", "few")
 _PLACES = (
     Path("recipes"),
     Path(__file__).parents[1] / "recipes",  # in an installed package
@@ -41,7 +41,7 @@ def find(name: str) -> Path:
 
 
 def load(name: str, stage: str, overrides: Mapping[str, str] | None = None) -> Any:
-    """The config that a recipe gives for a stage ("text", "compressor", "dit")."""
+    """The config that a recipe gives for a stage ("text", "compressor", "dit", "few")."""
     path = find(name)
     spec = importlib.util.spec_from_file_location(f"worldreel_recipe_{path.stem}", path)
     assert spec is not None and spec.loader is not None

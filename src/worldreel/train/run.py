@@ -3,12 +3,16 @@
 step-000001200/   the last two states: all that is needed to go on, bit for bit
 final/            the weights so far, for use; written at every save, behind the state
 metrics.jsonl     what was measured, and metrics.svg, its curves
+lock              the process that trains here; it holds while that lives
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +20,39 @@ import torch
 
 from worldreel import checkpoint
 from worldreel.checkpoint import Loaded
-from worldreel.errors import CheckpointError
+from worldreel.errors import CheckpointError, TrainingError
 from worldreel.parallel import Ranks
 from worldreel.train.log import Log
+
+
+@contextlib.contextmanager
+def claimed(out: Path, ranks: Ranks) -> Iterator[None]:
+    """The folder for one trainer; a TrainingError names the process that has it.
+
+    Who starts a run again after `kill -9` of torchrun may not know that its workers live on.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such locks
+        fcntl = None
+    if fcntl is None or not ranks.first:
+        yield
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise TrainingError(
+                f"process {file.read().strip()} trains in {out}: wait for it, or end it"
+            ) from None
+        except OSError:  # a file system without locks
+            pass
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def resume(out: Path, *, kind: str, ranks: Ranks, fresh: bool) -> Loaded | None:
@@ -56,7 +90,10 @@ def provenance(
     seed: int,
     **more: Any,
 ) -> dict[str, Any]:
-    """How weights came to be. flops: by formula, forward and backward; NaN if it is unknown."""
+    """How weights came to be. flops: by formula, forward and backward; NaN if it is unknown.
+
+    Processor hours are the first process's, times the number of processes.
+    """
     gpu = ranks.device.type == "cuda"
     return {
         "recipe": Path(name).stem,
@@ -65,6 +102,7 @@ def provenance(
         "clips": clips,
         "flops": float(f"{flops:.3g}") if math.isfinite(flops) else None,
         "hours": round(log.seconds / 3600, 4),
+        "processor_hours": round(log.processor * ranks.size / 3600, 4),
         "processes": ranks.size,
         "device": torch.cuda.get_device_name(ranks.device) if gpu else "cpu",
         "torch": str(torch.__version__),

@@ -178,7 +178,7 @@ def main(
 ) -> dict[str, Any]:
     """Train a recipe's text encoder into `out`/final; returns its measures on held-out pairs."""
     c: Config = recipe.load(name, "text", overrides)
-    with parallel.start() as ranks:
+    with parallel.start() as ranks, run.claimed(Path(out), ranks):
         step, measures = _train(name, c, Path(out), resume, minutes, ranks)
     return {"step": step, "of": c.steps, **measures, "out": str(out)}
 

@@ -1,6 +1,7 @@
 """Scenes acted out: MuJoCo moves the things, the camera makes its move, all of it is written down.
 
-`act` plays one scene. `stage_scene` plays the scenes of a seed until one does what it says.
+`act` plays one scene. `stage_scene` plays the scenes of a seed until one does what it says. What
+physics adds to a scene is a `Motion`; `taken` makes the take of both, and needs no MuJoCo.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Set
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
-from mujoco import rollout
 
 from worldreel.errors import SceneError
 from worldreel.world import stage
@@ -24,6 +24,9 @@ from worldreel.world.scene import ACTORS, COLORS, FPS, SHAPES, Scene, Take, mirr
 from worldreel.world.stage import GLOSS, STEPS_PER_SECOND, sensed
 from worldreel.world.surface import Surface
 from worldreel.world.verdict import confirm
+
+if TYPE_CHECKING:
+    import mujoco
 
 _STEPS = STEPS_PER_SECOND // FPS  # per frame
 _TRIES = 100
@@ -41,9 +44,29 @@ def act(
     if scene.mirrored:
         return reflect(act(mirror(scene), size=size, surface=surface))
     frames = max(1, round(scene.seconds * FPS))
-    bodies, contacts = _played(scene, frames, surface)
+    return taken(scene, _played(scene, frames, surface), size=size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """How physics moved the B bodies of a scene (`stage.bodies`), and what touched what.
+
+    pose: (F, B, 7) where a body is and its quaternion, w first; contacts: as in a take; speed:
+    (F, B, 6) metres per second, and radians per second about its own axes, None where only the
+    poses tell. Actors are no bodies.
+    """
+
+    pose: np.ndarray
+    contacts: tuple[tuple[int, int, int, float], ...]
+    speed: np.ndarray | None = None
+
+
+def taken(scene: Scene, motion: Motion, *, size: tuple[int, int]) -> Take:
+    """The take of a scene, not mirrored, whose bodies moved so; size: as for `act`."""
+    frames = len(motion.pose)
+    moved = _moved(scene, motion)
     made = [
-        _performed(scene, index, frames) if thing.kind in ACTORS else bodies[index]
+        _performed(scene, index, frames) if thing.kind in ACTORS else moved[index]
         for index, thing in enumerate(scene.things)
     ]
     eye, look = poses(scene.camera, frames, follow=made[0].centre)
@@ -63,7 +86,7 @@ def act(
         eye=eye.astype(np.float32),
         look=look.astype(np.float32),
         fov=field_of_view(scene.camera.fov, size),
-        contacts=contacts,
+        contacts=motion.contacts,
     )
 
 
@@ -86,19 +109,23 @@ class _Made:
     facing: np.ndarray
 
 
-def _played(
-    scene: Scene, frames: int, surface: Surface | None
-) -> tuple[dict[int, _Made], tuple[tuple[int, int, int, float], ...]]:
-    """The things that physics moves, by their number in the scene, and what touched what."""
-    bodies = stage.bodies(scene)
-    if not bodies:
-        return {}, ()
+def _played(scene: Scene, frames: int, surface: Surface | None) -> Motion:
+    count = len(stage.bodies(scene))
+    if not count:
+        return Motion(pose=np.zeros((frames, 0, 7)), contacts=())
     model = stage.build(scene, surface)
     data = stage.begin(scene, model)
     states, forces = _simulate(model, data, (frames - 1) * _STEPS)
-    count = len(bodies)
-    pose = states[::_STEPS, 1 : 1 + 7 * count].reshape(frames, count, 7)
-    speed = states[::_STEPS, 1 + 7 * count : 1 + 13 * count].reshape(frames, count, 6)
+    return Motion(
+        pose=states[::_STEPS, 1 : 1 + 7 * count].reshape(frames, count, 7),
+        speed=states[::_STEPS, 1 + 7 * count : 1 + 13 * count].reshape(frames, count, 6),
+        contacts=_impulses(scene, forces, frames),
+    )
+
+
+def _moved(scene: Scene, motion: Motion) -> dict[int, _Made]:
+    """The things that physics moves, by their number in the scene."""
+    bodies, pose, speed = stage.bodies(scene), motion.pose, motion.speed
     turn = _matrices(pose[..., 3:])
     made = {}
     for index in dict.fromkeys(body.thing for body in bodies):
@@ -109,21 +136,30 @@ def _played(
         offset = np.array([part.offset for _, part in parts])
         inner = np.array([part.turn for _, part in parts])
         arm = np.einsum("fpij,pj->fpi", turn[:, at], offset)
-        # MuJoCo turns a free body about its own axes.
-        spin = np.einsum("fpij,fpj->fpi", turn[:, at], speed[:, at, 3:])
+        position = pose[:, at, :3] + arm
+        velocity = _velocity(position)
+        if speed is not None:
+            # MuJoCo turns a free body about its own axes.
+            spin = np.einsum("fpij,fpj->fpi", turn[:, at], speed[:, at, 3:])
+            velocity = speed[:, at, :3] + np.cross(spin, arm)
         coat, light = np.array(COLORS[thing.color]), np.array([[p.light] for _, p in parts])
         made[index] = _Made(
             shape=np.array([SHAPES.index(part.shape) for _, part in parts]),
             extent=np.array([part.extent for _, part in parts], np.float32),
             color=(coat + (1 - coat) * light).astype(np.float32),
             gloss=np.full(len(parts), GLOSS[thing.material], np.float32),
-            position=pose[:, at, :3] + arm,
+            position=position,
             rotation=turn[:, at] @ inner,
-            velocity=speed[:, at, :3] + np.cross(spin, arm),
+            velocity=velocity,
             centre=pose[:, own[0], :3],
-            facing=np.zeros((frames, 2)),
+            facing=np.zeros((len(pose), 2)),
         )
-    return made, _impulses(scene, forces, frames)
+    return made
+
+
+def _velocity(position: np.ndarray) -> np.ndarray:
+    """Metres per second of what was at these places, frame by frame."""
+    return np.gradient(position, 1 / FPS, axis=0) if len(position) > 1 else 0 * position
 
 
 def _performed(scene: Scene, index: int, frames: int) -> _Made:
@@ -146,7 +182,7 @@ def _performed(scene: Scene, index: int, frames: int) -> _Made:
         gloss=np.array([bone.gloss for bone in rig.bones], np.float32),
         position=position,
         rotation=root[:, None] @ turns,
-        velocity=np.gradient(position, 1 / FPS, axis=0) if frames > 1 else 0 * position,
+        velocity=_velocity(position),
         centre=path.origin + (0.0, 0.0, thing.extent[2]),
         facing=np.stack([np.cos(path.heading), np.sin(path.heading)], axis=1),
     )
@@ -222,6 +258,9 @@ def _simulate(
     model: mujoco.MjModel, data: mujoco.MjData, steps: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """States (steps + 1, ...) from the start on, and contact forces (steps, pairs, 3) in N."""
+    import mujoco
+    from mujoco import rollout
+
     kind = mujoco.mjtState.mjSTATE_FULLPHYSICS
     start = np.zeros(mujoco.mj_stateSize(model, kind))
     mujoco.mj_getState(model, data, start, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 import numpy as np
@@ -138,6 +139,45 @@ def draw(
         seconds=seconds,
         middle=float(rng.uniform(2.6, 3.4)) if kind == "ship" else 0.0,
     )
+
+
+def recast(rng: np.random.Generator, scene: Scene, known: Known) -> Scene:
+    """The same scene in other colours, another light and weather, which change no motion.
+
+    By the rules of `draw`: no pair that is held out, no colour that could not be told there, things
+    alike stay alike and things unlike do not become so. Without colours (black and white) and where
+    nothing else fits, what was there stays.
+    """
+    if scene.style == "black and white":
+        return scene
+    looks = list(dict.fromkeys((thing.kind, thing.color) for thing in scene.things))
+    fits = [
+        {
+            air: share
+            for color in known["color"]
+            if not held_out(color, kind)
+            for air, share in _air(color, scene.setting, known).items()
+        }
+        for kind, _ in looks
+    ]
+    airs = {air: share for air, share in fits[0].items() if all(air in fit for fit in fits)}
+    if not airs:
+        return scene
+    light, weather = _weighted(rng, airs)
+    colors: dict[tuple[str, str], str] = {}
+    for kind, color in looks:
+        free = {
+            c: _natural(kind, c)
+            for c in known["color"]
+            if not held_out(c, kind)
+            and tells(c, scene.setting, light, weather)
+            and c not in colors.values()
+        }
+        if not free:
+            return scene
+        colors[kind, color] = _weighted(rng, free)
+    things = tuple(replace(t, color=colors[t.kind, t.color]) for t in scene.things)
+    return replace(scene, things=things, light=light, weather=weather)
 
 
 T = TypeVar("T")

@@ -51,7 +51,7 @@ def labels(said: Take | Sequence[Fact], *, shots: int = 0) -> dict[str, int]:
     how many a text of several shots tells.
     """
     said = facts(said) if isinstance(said, Take) else tuple(said)
-    things = _in_order(said)
+    things = in_order(said)
     found = dict.fromkeys(LABELS, 0)
     looks = {
         i: [f.value for f in said if f.name in ("kind", "color") and f.args == (i,)] for i in things
@@ -67,7 +67,7 @@ def labels(said: Take | Sequence[Fact], *, shots: int = 0) -> dict[str, int]:
     return found
 
 
-def _in_order(said: Sequence[Fact]) -> list[int]:
+def in_order(said: Sequence[Fact]) -> list[int]:
     """The things by the number of their slot."""
     named = list(dict.fromkeys(i for fact in said for i in fact.args if isinstance(i, int)))
     still = ("rests", "stands", "topples")

@@ -1,6 +1,8 @@
 """A scene on MuJoCo's stage: bodies with mass, a ground to stand on, contacts that bounce.
 
 Nothing here is scripted: a thing is given where it starts and how fast, and physics does the rest.
+What the bodies are (`bodies`) is told without MuJoCo, so that a take can be put together again
+where it is not installed.
 """
 
 from __future__ import annotations
@@ -8,12 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-import mujoco
 import numpy as np
 
 from worldreel.world.scene import THINGS, Scene, Thing
 from worldreel.world.surface import LIVELINESS, SURFACES, THICKNESS, Surface
+
+if TYPE_CHECKING:
+    import mujoco
 
 STEPS_PER_SECOND = 480
 DENSITY = 300.0  # kg/m^3: light wood. One for all, so that mass can be told from size.
@@ -33,6 +38,7 @@ _ASKEW = 0.03
 _INERTIA = {"ball": 0.4, "cylinder": 0.5, "ring": 0.75}
 
 Three = tuple[float, float, float]
+Four = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,13 +95,32 @@ def _body(
     index: int, thing: Thing, *parts: Part, at: Three = (0.0, 0.0, 0.0), yaw: float = 0.0
 ) -> Body:
     """A body whose centre is `at` in the thing's own axes, turned by yaw about their z."""
-    offset, turn = np.zeros(3), np.zeros(4)
-    mujoco.mju_rotVecQuat(offset, np.array(at), np.array(thing.rotation))
-    own = np.array([math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)])
-    mujoco.mju_mulQuat(turn, np.array(thing.rotation), own)
-    x, y, z = (float(v) for v in offset + thing.position)
-    a, b, c, d = map(float, turn)
-    return Body(thing=index, parts=parts, position=(x, y, z), rotation=(a, b, c, d))
+    offset = _turned(at, thing.rotation)
+    x, y, z = (a + b for a, b in zip(offset, thing.position, strict=True))
+    own = math.cos(yaw / 2), 0.0, 0.0, math.sin(yaw / 2)
+    return Body(
+        thing=index, parts=parts, position=(x, y, z), rotation=_product(thing.rotation, own)
+    )
+
+
+def _product(one: Four, two: Four) -> Four:
+    """Of quaternions, w first; each sum in MuJoCo's order, so that no last digit differs."""
+    (a, b, c, d), (e, f, g, h) = one, two
+    return (
+        a * e - b * f - c * g - d * h,
+        a * f + b * e + c * h - d * g,
+        a * g - b * h + c * e + d * f,
+        a * h + b * g - c * f + d * e,
+    )
+
+
+def _turned(vector: Three, by: Four) -> Three:
+    """A vector turned by a unit quaternion; sums as above."""
+    (x, y, z), (w, i, j, k) = vector, by
+    if not any(vector) or tuple(by) == (1, 0, 0, 0):
+        return x, y, z
+    p, q, r = w * x + j * z - k * y, w * y + k * x - i * z, w * z + i * y - j * x
+    return x + 2 * (j * r - k * q), y + 2 * (k * p - i * r), z + 2 * (i * q - j * p)
 
 
 def _ring(index: int, thing: Thing) -> tuple[Body, ...]:
@@ -158,6 +183,8 @@ def build(scene: Scene, surface: Surface | None = None) -> mujoco.MjModel:
 
     surface: another ground than the setting's.
     """
+    import mujoco
+
     made = bodies(scene)
     solids = [_solids(number, body) for number, body in enumerate(made)]
     meshes = "".join(
@@ -193,6 +220,8 @@ def build(scene: Scene, surface: Surface | None = None) -> mujoco.MjModel:
 
 def begin(scene: Scene, model: mujoco.MjModel) -> mujoco.MjData:
     """The state at the first frame: qpos and qvel as the scene gives them."""
+    import mujoco
+
     data = mujoco.MjData(model)
     for index, body in enumerate(bodies(scene)):
         rotation = np.array(body.rotation) / np.linalg.norm(body.rotation)

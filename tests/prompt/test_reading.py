@@ -75,3 +75,13 @@ def test_the_same_prompt_gives_the_same_states(tiny):
     one, other = (prompt.read(tiny, text).states for text in ("a red ball", "A  RED, ball!"))
     assert torch.equal(one, other)
     assert not torch.equal(one, prompt.read(tiny, "a ball").states)
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"), [("a red ball, no snow", "no snow"), ("雪地，没有球", "没有球")]
+)
+def test_a_no_that_is_not_heard_is_noted(tiny, text, phrase):
+    (note,) = prompt.read(tiny, text).notes("marble")
+    assert note.startswith(f"marble reads the words of {phrase!r} without the no")
+    assert not prompt.read(tiny, text).notes("marble", negative=True)[:-1]
+    assert not prompt.read(tiny, "a ball does not move, in the snowfield").notes("marble")

@@ -1,0 +1,256 @@
+"""What a prompt says: the facts that the parser and the text encoder read in it, as one list.
+
+The encoder knows words in any order, and always reads something; the parser knows the grammar, and
+reads nothing that is not there. So what the encoder reads counts where a phrase of the prompt can
+say it, and then comes first, for it is what the model is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+
+from worldreel.models.text import TextEncoder
+from worldreel.prompt.draft import Draft
+from worldreel.world.facts import Fact
+from worldreel.world.labels import LABELS, in_order, labels
+from worldreel.world.parse import parse
+from worldreel.world.parse.grammar import Tokens, grammar
+from worldreel.world.stories import STORIES
+from worldreel.world.words import PHRASES
+from worldreel.world.words.nouns import NOUNS
+
+Slots = Mapping[str, str]  # of LABELS: what is said, by the name of its slot
+Spans = list[tuple[str, set[tuple[str, str]]]]  # phrases, and the facts that each can state
+
+# Of which fact each table of phrases is the value.
+_STATES = {
+    "setting": ("setting", "at", "along", "onto", "spot"),
+    "light": ("light", "sky", "hour", "time"),
+    "weather": ("weather", "air", "foul", "forecast"),
+    "style": ("style", "medium"),
+    "camera": ("camera", "follows"),
+    "kind": ("kind", "heap", "pieces", "person"),
+    "color": ("color",),
+    "size": ("size", "measured"),
+    "material": ("material", "made"),
+    "action": (
+        "action", "stays", "sits", "lands", "collision", "hit", "landing", "overturning", "fells",
+    ),
+    "manner": ("manner",),
+    "event": ("event",),
+    "direction": ("direction", "nearing", "goal", "start", "pull"),
+    "side": ("side", "flank"),
+    "wear": ("garment",),  # no fact, but 大衣 is not large
+}  # fmt: skip
+_LOOSE = ("style", "camera", "action", "event")  # what is said in many ways
+_AS = {("dominoes", "falls"): "topples", ("blocks", "falls"): "topples"}
+_RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of two things
+
+
+@dataclass(frozen=True)
+class Said:
+    """facts: what is said; slots: the same as an encoder should read it; read: what of that it
+    does. unused: known phrases that say something else than the facts do, as the second colour of
+    one thing, with the names of facts that they speak of."""
+
+    facts: tuple[Fact, ...]
+    slots: Slots
+    read: Slots
+    unused: Mapping[str, frozenset[str]]
+
+
+def said(encoder: TextEncoder, text: str, language: str) -> Said:
+    """The facts of a prompt."""
+    spans = _spans(text, language)
+    parsed = parse(text, language)
+    ours = slots(parsed)
+    can = {meant for _, meanings in spans for meant in meanings}
+    hinted = _hinted(text, language)
+    heard = encoded(encoder, text)
+    theirs = {
+        slot: value
+        for slot, value in heard.items()
+        if (_name(slot), value) in can
+        or _name(slot) in hinted
+        or (slot == "action0" and value == "hits" and ours.get(slot) in ("rolls", "slides"))
+    }
+    kinds = [slot for slot in LABELS if _name(slot) == "kind"]
+    if any(s in ours for s in kinds) and [ours.get(s) for s in kinds] != [
+        theirs.get(s) for s in kinds
+    ]:  # which thing is which is not agreed on
+        theirs = {s: v for s, v in theirs.items() if s == _name(s) and s != "side"}
+    number = max(1, sum(_name(slot) == "kind" for slot in ours | theirs))
+    theirs = {s: v for s, v in theirs.items() if s == _name(s) or int(s[-1]) < number}
+    given = {(_name(slot), value) for slot, value in ours.items()}
+    draft = _changed(
+        parsed,
+        {
+            slot: value
+            for slot, value in theirs.items()
+            # What one does is not said of another, too.
+            if ours.get(slot) != value and (_name(slot), value) not in given
+        },
+    )
+    _stand_in(draft, text, language)
+    unused = _unused(spans, draft.facts())
+    if _settle(draft, [meant for phrase, meant in spans if phrase in unused]):
+        unused = _unused(spans, draft.facts())
+    facts = draft.facts()
+    wanted = slots(facts)
+    read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
+    return Said(facts, wanted, read, unused)
+
+
+def _stand_in(draft: Draft, text: str, language: str) -> None:
+    """Of a text that names nobody, she is a woman and he a man."""
+    tokens = grammar(language).tokens(text)
+    for row in NOUNS["pronoun"]:
+        words = {form for forms in row.heard(language) for form in forms}
+        if row.kinds and words & {*tokens} and not any("kind" in t for t in draft.things):
+            draft.things = draft.things or [{}]
+            draft.things[0]["kind"] = row.kinds[0]
+
+
+def _unused(spans: Spans, facts: Sequence[Fact]) -> dict[str, frozenset[str]]:
+    values = {(fact.name, str(fact.value)) for fact in facts}
+    values |= {("action", value) for name, value in values if name in ("manner", "event")}
+    return {p: frozenset(name for name, _ in m) for p, m in spans if not m & values}
+
+
+def _settle(draft: Draft, unused: Sequence[set[tuple[str, str]]]) -> bool:
+    """Take an action that stands alone for that of all there is; whether there was one.
+
+    And what a kind cannot do for the nearest that it can: dominoes fall over.
+    """
+    kinds = {thing.get("kind", "") for thing in draft.things}
+    meant = {value for meanings in unused for name, value in meanings if name == "action"}
+    meant = {_AS.get((kind, value), value) for kind in kinds for value in meant}
+    does = {m for kind in kinds for s in STORIES.values() for m in s.manners.get(kind, ())}
+    settled = (
+        len(kinds) == 1
+        and len(meant & does) == 1
+        and not any("action" in thing for thing in draft.things)
+    )
+    for thing in draft.things:
+        if settled:
+            (thing["action"],) = meant & does
+        action = thing.get("action", "")
+        if action:
+            thing["action"] = _AS.get((thing.get("kind", ""), action), action)
+        if "manner" in thing and thing.get("action") != "hits":
+            thing.setdefault("action", thing["manner"])
+            del thing["manner"]
+    return settled
+
+
+def encoded(encoder: TextEncoder, text: str) -> dict[str, str]:
+    """What an encoder reads in a text, slot by slot; slots and values of the world alone."""
+    with torch.no_grad():
+        ids, _ = encoder.tokens([text])
+        read = encoder.facts(encoder.read(ids))
+    return {slot: value for slot, value in read.items() if value in LABELS.get(slot, ())}
+
+
+def stateable(text: str, language: str) -> set[tuple[str, str]]:
+    """What the phrases of a text can say, each by itself: names and values of facts."""
+    return {meant for _, meanings in _spans(text, language) for meant in meanings}
+
+
+def slots(facts: Sequence[Fact]) -> dict[str, str]:
+    """Facts as an encoder is to read them: by the name of its slot, without what is unsaid."""
+    return {slot: LABELS[slot][n] for slot, n in labels(facts).items() if n} if facts else {}
+
+
+def _name(slot: str) -> str:
+    return slot.rstrip("0123456789")
+
+
+def _changed(parsed: Sequence[Fact], read: Slots) -> Draft:
+    """The parsed facts, but for what was read otherwise."""
+    draft = Draft.of(parsed)
+    order = in_order(parsed) if draft.things else []
+    for slot, value in read.items():
+        name = _name(slot)
+        if name == slot and name != "side":
+            draft.scene[name] = value
+        elif name == "side":
+            draft.others = [f for f in draft.others if f.name != "side"]
+            draft.others += [Fact("side", (order[0], order[1]), value)] if order[1:] else []
+        else:
+            while len(order) <= int(slot[-1]):
+                order.append(len(draft.things))
+                draft.things.append({})
+            index = order[int(slot[-1])]
+            if name == "event":
+                draft.others.append(Fact(name, (index,), value))
+                continue
+            draft.things[index][name] = value
+            if name == "action":
+                _relate(draft, order, index, value)
+    return draft
+
+
+def _relate(draft: Draft, order: Sequence[int], index: int, action: str) -> None:
+    """What an action is of two things, as it now is."""
+    old = {*_RELATED.values()} - {_RELATED.get(action)}
+    draft.others = [f for f in draft.others if f.name not in old or f.args[0] != index]
+    have = {(f.name, f.args[0]) for f in draft.others}
+    if action in _RELATED and order[1:] and (_RELATED[action], index) not in have:
+        draft.others.append(Fact(_RELATED[action], (index, order[1]), True))
+
+
+# Phrases of the world in a text, and what each can say.
+
+
+def _spans(text: str, language: str) -> Spans:
+    """The longest known phrases of a text in order, each with the facts that it can state."""
+    tokens = grammar(language).tokens(text)
+    found: list[tuple[int, int, set[tuple[str, str]]]] = []
+    for at in range(len(tokens)):
+        ends: dict[int, set[tuple[str, str]]] = {}
+        for phrase, name, value in _phrases(language).get(tokens[at], ()):
+            if tokens[at : at + len(phrase)] == phrase:
+                ends.setdefault(at + len(phrase), set()).add((name, value))
+        for end, meant in ends.items():
+            found.append((at, end, meant))
+    glue = " " if language == "en" else ""
+    return [
+        (glue.join(tokens[a:b]), meant)
+        for a, b, meant in found
+        if not any((c <= a and b <= d) and (c, d) != (a, b) for c, d, _ in found)
+    ]
+
+
+def _hinted(text: str, language: str) -> set[str]:
+    """Of what happens and how it is filmed, the facts of which single words speak."""
+    words = _alone(language)
+    return {words[token] for token in grammar(language).tokens(text) if token in words}
+
+
+@cache
+def _alone(language: str) -> dict[str, str]:
+    """Words that stand in the phrases of one fact alone, with that fact."""
+    names: dict[str, set[str]] = {}
+    for phrases in _phrases(language).values():
+        for tokens, name, _ in phrases:
+            for token in tokens:
+                names.setdefault(token, set()).add(name)
+    return {t: n for t, (n, *others) in names.items() if not others and n in _LOOSE}
+
+
+@cache
+def _phrases(language: str) -> dict[str, list[tuple[Tokens, str, str]]]:
+    """By its first token each phrase of the world, with the fact that it states."""
+    held: dict[str, list[tuple[Tokens, str, str]]] = {}
+    for name, tables in _STATES.items():
+        for row in (row for table in tables for row in PHRASES[table]):
+            for phrase in {form.rstrip("!") for forms in row.heard(language) for form in forms}:
+                text = phrase if language == "en" else phrase.replace(" ", "")
+                tokens = grammar(language).tokens(text)
+                if tokens and row.value:
+                    held.setdefault(tokens[0], []).append((tokens, name, row.value))
+    return held

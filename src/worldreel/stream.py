@@ -1,0 +1,376 @@
+"""Video of any length in bounded memory: an endless clip, painted group by group in a window.
+
+    made = stream(engine, "a red ball rolls across a meadow", seconds=60, then=[(20, "it snows")])
+    for chunk in made:
+        show(chunk.frames)                      (f, H, W, 3) uint8, as soon as they are done
+
+Of what is finished the window shows the last latents: their keys and values are computed once, when
+their group is done, and serve every step and every later window. All that a stream remembers is a
+`State`; from one that it has given it goes on as if it had never stopped. Randomness is the seed's
+alone: each latent has its own noise, by its place in the stream, whatever the stream's length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from worldreel import canvas, checkpoint, flow, guidance, montage, samplers, tokens
+from worldreel.canvas import Canvas
+from worldreel.course import USUAL, Course, Pace, course
+from worldreel.engine import Engine, heard
+from worldreel.errors import RequestError
+from worldreel.flow import Velocity
+from worldreel.models.compressor import STRIDE
+from worldreel.models.dit import Context
+from worldreel.prompt import read
+from worldreel.request import Request
+from worldreel.tasks import by_name
+from worldreel.tokens import Words
+from worldreel.values import Size
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class State:
+    """Where a stream is, between two groups; tensors are 1 C t h w.
+
+    recent: the last finished groups, as many as reach over the window's context. anchor: the first
+    latents of the group `anchored`. flight: groups on their way, the oldest first, and the velocity
+    that their last step used; None unless groups are painted at once.
+    """
+
+    done: int = 0  # finished groups
+    recent: tuple[Tensor, ...] = ()
+    anchor: Tensor | None = None
+    anchored: int = 0
+    flight: Tensor | None = None
+    velocity: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Chunk:
+    """A finished group. Of the last one the frames are cut at the end, the latents are not."""
+
+    index: int
+    seconds: float  # from the stream's start
+    frames: np.ndarray  # (f, H, W, 3) uint8
+    latents: Tensor  # 1 C t h w, fp32 on the CPU
+    state: State  # from which the stream goes on after it
+
+
+@by_name
+def stream(
+    engine: Engine,
+    prompt: str,
+    *,
+    seconds: float = USUAL,
+    then: Iterable[tuple[float, str]] = (),
+    pace: Pace | None = None,
+    negative_prompt: str = "",
+    size: Size | str | None = None,
+    aspect: str | None = None,
+    seed: int = 0,
+    num_inference_steps: int | None = None,
+    guidance_scale: float | None = None,
+    image: Any = None,
+) -> Stream:
+    """A stream of a prompt, and of other prompts from later seconds on.
+
+    then: (seconds, prompt), in order; the rest is as in `Engine.generate`. What cannot be made is a
+    RequestError; what is made differently from what was asked is in `Stream.notes`.
+    """
+    request = Request(
+        prompt=prompt,
+        negative_prompt=negative_prompt,
+        seconds=seconds,
+        size=size,
+        aspect=aspect,
+        seed=seed,
+        num_inference_steps=num_inference_steps,
+        guidance_scale=guidance_scale,
+        image=image,
+        model=engine.settings.name,
+    )
+    chunk = engine.dit.preset.chunk or 1
+    return Stream(engine, course(request, then, engine.limits, pace, chunk=chunk))
+
+
+class Stream:
+    """A course and the engine that paints it. Holds nothing that painting changes."""
+
+    def __init__(self, engine: Engine, made: Course) -> None:
+        if engine.dit.preset.chunk is None:
+            raise RequestError(f"{made.plan.model} knows no chunks: it cannot paint a stream")
+        self.engine = engine
+        self.course = made
+        self.words: list[dict[str, Any]] = []  # what became of each prompt's words
+        notes = list(made.plan.notes)
+        self._states = []
+        for _, prompt in made.spans:
+            said = read(engine.text, prompt)
+            self.words.append(said.words())
+            notes += [*heard(said.words(), made.plan.model), *said.notes(made.plan.model)]
+            self._states.append(said.states.to(engine.device))
+        self._against: Tensor | None = None
+        if made.plan.negative_prompt:
+            other = read(engine.text, made.plan.negative_prompt)
+            notes += other.notes(made.plan.model, negative=True)
+            self._against = other.states.to(engine.device) if other.reading.ids else None
+        self.still: Tensor | None = None  # the first picture, 1 C 1 h w
+        if made.plan.image:
+            (first,), fitted = montage.stills(made.plan, engine.encode)
+            self.still = first.to(engine.device).clone()
+            notes += fitted
+        self.notes = list(dict.fromkeys(notes))
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return self.chunks()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of weights and first picture: a stream goes on with those that began it."""
+        parts = {"text": self.engine.text, "dit": self.engine.dit, "c": self.engine.compressor}
+        named = {f"{k}.{n}": t for k, part in parts.items() for n, t in part.state_dict().items()}
+        return checkpoint.fingerprint(named | ({} if self.still is None else {"": self.still}))
+
+    @torch.no_grad()
+    def chunks(self, state: State | None = None) -> Iterator[Chunk]:
+        """Groups one after the other, from the start or from a state."""
+        state = State() if state is None else state
+        held: dict[int, Context] = {}  # by group; of an anchor at -1 - group
+        while state.done < self.course.num_groups:
+            before = state
+            state = self._tick(state, held)
+            if state.done == before.done:
+                continue
+            latents, past = state.recent[-1], before.recent[-1][:, :, -1:] if before.done else None
+            frames = self.engine.decode(latents, past=past)[0]
+            if not before.done:
+                frames = frames[self.course.dropped :]
+            yield Chunk(
+                index=before.done,
+                seconds=self.course.seconds(self.course.group(before.done)[0]),
+                frames=frames[: self.course.num_frames(before.done)],
+                latents=latents.cpu().clone(),
+                state=state,
+            )
+
+    def _tick(self, state: State, held: dict[int, Context]) -> State:
+        """Walk what is in the window `lag` steps on; a new group sets out, the oldest may end."""
+        made, steps = self.course, self.course.plan.num_inference_steps
+        start, stop = made.group(state.done)
+        lag, ends, low = steps, True, 0
+        if state.done:
+            count = 1 + (0 if state.flight is None else state.flight.shape[2] // made.pace.advance)
+            stop = start + count * made.pace.advance
+            lag, ends, low = made.lag, count == made.at_once, start - made.context
+        size = made.group(state.done)[1] - start  # of the oldest group
+        noise = self.noise(low, stop)
+        x, kept = noise[0], start - low
+        if kept:
+            x = torch.cat([self._past(state, kept), x[:, :, kept:]], dim=2)
+        velocity = None
+        if state.flight is not None and state.velocity is not None:
+            flown = kept + state.flight.shape[2]
+            x = torch.cat([x[:, :, :kept], state.flight, x[:, :, flown:]], dim=2)
+            velocity = torch.zeros_like(x)
+            velocity[:, :, kept:flown] = state.velocity
+        freedom = torch.ones(1, 1, *x.shape[2:], device=x.device)
+        freedom[:, :, :kept] = 0
+        if not state.done and self.still is not None:
+            x = torch.cat([self.still, x[:, :, 1:]], dim=2)
+            freedom[:, :, :1] = 0
+        board = Canvas(known=torch.where(freedom == 0, x, 0), freedom=freedom)
+        sigmas = self._sigmas(stop - start, size, lag, kept).to(x.device)
+        context = self._context(state, stop, held)
+        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context)
+        s = self.engine.settings
+        begun = samplers.State(x, len(sigmas) - 1 - lag, velocity)
+        for walked in samplers.SAMPLERS[s.sampler](field, begun, sigmas, freedom):
+            begun = walked
+        assert begun.previous_v is not None
+        x, v = begun.x[:, :, kept:], begun.previous_v[:, :, kept:]
+        if not ends:
+            return replace(state, flight=x, velocity=v)
+        recent = (*state.recent, x[:, :, :size])
+        while sum(r.shape[2] for r in recent[1:]) >= made.context:
+            recent = recent[1:]
+        flying = stop - start > size
+        return State(
+            done=state.done + 1,
+            recent=recent,
+            anchor=x[:, :, : made.pace.anchor] if state.done in made.anchors else state.anchor,
+            anchored=state.done if state.done in made.anchors else state.anchored,
+            flight=x[:, :, size:] if flying else None,
+            velocity=v[:, :, size:] if flying else None,
+        )
+
+    def noise(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Noise of a span of latents, 1 C t h w twice: to paint from, and to be shown under."""
+        p = self.course.plan
+        shape = (2, self.engine.compressor.preset.channels, p.height // STRIDE, p.width // STRIDE)
+        drawn = []
+        for latent in range(start, stop):
+            seed = hashlib.sha256(f"{p.seed} {latent}".encode()).digest()[:8]
+            generator = Generator().manual_seed(int.from_bytes(seed, "little"))
+            drawn.append(torch.randn(shape, generator=generator))
+        paint, show = torch.stack(drawn, dim=2).to(self.engine.device)[:, None]  # 1 C t h w, twice
+        return paint, show
+
+    def _past(self, state: State, count: int) -> Tensor:
+        """The last finished latents, 1 C count h w."""
+        return canvas.tail(torch.cat(state.recent, dim=2), count)
+
+    def _sigmas(self, painted: int, size: int, lag: int, kept: int) -> Tensor:
+        """The rows of the schedule that a tick walks: (S+1,), or (S+1, T) with several groups.
+
+        In that case they begin one row earlier where one is known, for samplers that look back.
+        """
+        s, steps = self.engine.settings, self.course.plan.num_inference_steps
+        if lag == steps:
+            return flow.schedule(steps, shift=s.flow_shift)
+        rows = flow.staggered(steps, painted, chunk=size, lag=lag, shift=s.flow_shift)
+        first = (painted // size - 1) * lag
+        rows = rows[max(0, first - 1) : first + lag + 1]
+        return torch.cat([torch.zeros(len(rows), kept), rows], dim=1)
+
+    def _velocity(
+        self, board: Canvas, low: int, per_frame: bool, noise: Tensor, context: Context | None
+    ) -> Velocity:
+        """The velocity of a window whose first latent is `low`, guided as the course says."""
+        dit, scale = self.engine.dit, self.course.plan.guidance_scale
+
+        def branches(count: int) -> Velocity:
+            wide = replace(
+                board,
+                known=board.known.expand(count, -1, -1, -1, -1),
+                freedom=board.freedom.expand(count, -1, -1, -1, -1),
+            )
+            p = dit.preset
+            box = tokens.bag(wide, patch=p.patch, chunk=p.chunk, per_frame=per_frame)
+            words = dit.read(self._said(box, low, count), count)
+            shown = None if context is None else _spread(context, count)
+            noises = noise.expand(count, -1, -1, -1, -1)
+            return tokens.velocity(dit, wide, box, words, context=shown, noise=noises)
+
+        if scale == 1:
+            return branches(1)
+        interval = self.engine.settings.guidance_interval  # the rest is as in `Engine.paint`
+        return flow.instant(guidance.joint(branches(1), branches(2), scale, interval=interval))
+
+    def _said(
+        self, box: tokens.Bag, low: int, count: int
+    ) -> list[tuple[int | None, Tensor | None, Tensor | None]]:
+        """What each run of painted tokens reads; with two branches the second reads against it."""
+        ends = [start for start, _ in self.course.spans[1:]]
+        spans = [
+            Words(states=states, start=start - low, stop=None if stop is None else stop - low)
+            for states, (start, _), stop in zip(
+                self._states, self.course.spans, [*ends, None], strict=True
+            )
+        ]
+        groups: list[tuple[int | None, Tensor | None, Tensor | None]] = []
+        for tokens_, (span,) in tokens.groups(spans, box):
+            states, mask = self._states[span], None
+            if count == 2:
+                other = torch.zeros_like(states) if self._against is None else self._against
+                states = torch.cat([states, other])  #                       2 M E
+                mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+                mask[1] = self._against is not None
+            groups.append((tokens_, states, mask))
+        return groups
+
+    # What is kept.
+
+    def _context(self, state: State, stop: int, held: dict[int, Context]) -> Context | None:
+        """Keys and values of all that the window up to `stop` shows; `held` has what is known.
+
+        Each group is read once, in a call of its own shape, so that a stream that is resumed
+        computes the same bits.
+        """
+        if not state.done:
+            return None if self.still is None else self._remember(self.still, 0, level=0.0)
+        made = self.course
+        low = made.group(state.done)[0] - made.context
+        shown = range(state.done - len(state.recent), state.done)
+        for gone in [i for i in held if i not in shown and i != -1 - state.anchored]:
+            del held[gone]
+        parts = []
+        for index, latents in zip(shown, state.recent, strict=True):
+            begin, end = made.group(index)
+            if index not in held:
+                held[index] = self._remember(latents, begin)
+            count = held[index].pos.shape[1] // (end - begin)
+            parts.append(_moved(held[index], max(0, low - begin) * count, begin - low))
+        anchors = self.anchors(state, stop)
+        if anchors is not None:
+            key = -1 - state.anchored
+            if key not in held or held[key].pos.shape[1] < anchors.shape[2] * count:
+                held[key] = self._refer(anchors)
+            parts.append(held[key])
+        return _joined(parts)
+
+    def anchors(self, state: State, stop: int) -> Tensor | None:
+        """The anchor's latents that have left the window, while the words are its own."""
+        made = self.course
+        if state.anchor is None or made.anchor(stop - 1) != state.anchored:
+            return None
+        left = made.group(state.done)[0] - made.context - made.group(state.anchored)[0]
+        gone = state.anchor[:, :, : max(0, left)]
+        return gone if gone.shape[2] else None
+
+    def _remember(self, latents: Tensor, start: int, level: float | None = None) -> Context:
+        """Latents, shown at the context level or another, with times from the first on."""
+        board = Canvas(known=latents, freedom=torch.zeros_like(latents[:, :1]))
+        p = self.engine.dit.preset
+        return tokens.remember(
+            self.engine.dit,
+            board,
+            tokens.bag(board, patch=p.patch, chunk=p.chunk),
+            context_level=self.course.pace.context_level if level is None else level,
+            noise=self.noise(start, start + latents.shape[2])[1],
+        )
+
+    def _refer(self, latents: Tensor) -> Context:
+        """Latents as references, clean, at their fixed times."""
+        p, nothing = self.engine.dit.preset, torch.zeros_like(latents[:, :, :1])
+        board = canvas.refer(canvas.loosen(nothing, 1.0), latents)
+        return tokens.remember(
+            self.engine.dit, board, tokens.bag(board, patch=p.patch, chunk=p.chunk)
+        )
+
+
+def _moved(context: Context, first: int, time: int) -> Context:
+    """A context without its first so many tokens, `time` latents later."""
+    pos = context.pos[:, first:].clone()
+    pos[..., 0] += time
+    return Context(
+        keys=[k[:, :, first:] for k in context.keys],
+        values=[v[:, :, first:] for v in context.values],
+        pos=pos,
+    )
+
+
+def _joined(parts: list[Context]) -> Context:
+    """Several contexts as one."""
+    return Context(
+        keys=[torch.cat(k, dim=2) for k in zip(*(p.keys for p in parts), strict=True)],
+        values=[torch.cat(v, dim=2) for v in zip(*(p.values for p in parts), strict=True)],
+        pos=torch.cat([p.pos for p in parts], dim=1),
+    )
+
+
+def _spread(context: Context, count: int) -> Context:
+    """A context shown to several branches alike."""
+    return Context(
+        keys=[k.expand(count, -1, -1, -1) for k in context.keys],
+        values=[v.expand(count, -1, -1, -1) for v in context.values],
+        pos=context.pos.expand(count, -1, -1),
+    )
