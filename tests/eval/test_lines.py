@@ -276,6 +276,11 @@ def test_what_is_wanted_follows_from_what_is_said():
     cut = Said(facts=said.facts, cuts=(1.7,))
     assert WANTED["shots"](cut) == "cut at 1.67" and WANTED["actor"](cut) == "same"
     assert WANTED["camera"](cut) is None
+    assert WANTED["camera"](Said(facts=said.facts[1:])) is None, "nothing is said of it"
+    flies = (Fact("kind", (0,), "dragon"), Fact("action", (0,), "flies"))
+    assert WANTED["gravity"](Said(facts=flies)) is None, "it has wings"
+    thrown = (Fact("kind", (0,), "ball"), Fact("action", (0,), "flies"))
+    assert WANTED["gravity"](Said(facts=thrown)) == "holds"
     walks = Said(facts=(*said.facts, Fact("kind", (2,), "dog")))
     assert WANTED["rigidity"](walks) is None, "limbs swing"
     still = Said(facts=(Fact("camera", (), "static"), Fact("action", (0,), "rests")))

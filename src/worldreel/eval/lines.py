@@ -40,6 +40,12 @@ class Line:
     accuracy: float = 0.95
 
 
+def _move(said: Said) -> str | None:
+    """The camera's move, where a clip of one shot has one that is said."""
+    move = said.value("camera")
+    return None if said.cuts or move is None else str(move)
+
+
 def _moves(said: Said) -> str | None:
     """Whether something is to move: a camera, or a thing that does more than rest."""
     still = all(fact.value in ("rests", "stands") for fact in said.all("action"))
@@ -82,7 +88,7 @@ LINES = (
         key="camera",
         question="the move that was asked for?",
         read=camera,
-        wanted=lambda said: None if said.cuts else str(said.value("camera")),
+        wanted=_move,
         accuracy=0.97,
     ),
     Line(
