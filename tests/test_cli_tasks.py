@@ -39,6 +39,12 @@ def latents(name: str) -> torch.Tensor:
     return load_sidecar(name).latents
 
 
+def test_a_file_that_is_not_there_is_no_sentence(studio, capsys):
+    for name in ("c.mp4", "a.mp4x", "a.mpeg4"):
+        assert main(["loop", name, "--model", str(studio), "-o", "x.mp4"]) in (1, 2)
+        assert name in capsys.readouterr().err and not Path("x.mp4").exists()
+
+
 def test_every_command_keeps_what_it_is_given(studio, capsys):
     a, b = latents("a.mp4"), latents("b.mp4")
     made = told(capsys, studio, "extend a.mp4 --seconds 8f -o after.mp4")

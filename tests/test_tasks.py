@@ -1,5 +1,6 @@
 """Every task on a tiny random model: what is kept is kept, bit for bit, and the rest is painted."""
 
+import copy
 import dataclasses
 import json
 import re
@@ -83,6 +84,19 @@ def test_connect_keeps_both(model, clip, other):
     assert torch.equal(made.latents[:, :, 6:], other.latents) and len(made) == 32
     assert same(made.frames[:12], clip.frames).all()
     assert same(made.frames[28:], other.frames[4:]).all()
+
+
+def test_which_words_go_on_from_a_stream_of_several_is_said(model, clip):
+    said = clip.metadata["request"] | {"then": [[1.0, "a blue cube"]]}
+    stream = copy.copy(clip)
+    stream.metadata = clip.metadata | {"request": said}
+    with pytest.warns(RequestWarning, match="the first of the clip's own: 'a red ball'"):
+        model.extend(stream, num_frames=4, **QUICK)
+
+
+def test_a_loop_of_a_clip_is_asked_for_by_name(model, clip):
+    with pytest.raises(RequestError, match=r"loop\(clip=\.\.\.\)"):
+        model.loop(clip)
 
 
 def test_retake_changes_its_span_and_reach_alone(model, clip):

@@ -66,6 +66,11 @@ class Clip:
         return said if isinstance(said, str) and said.strip() else None
 
     @property
+    def many_prompts(self) -> bool:
+        """Whether it is a stream of several sentences, of which `prompt` is the first."""
+        return bool(self.request.get("then"))
+
+    @property
     def seed(self) -> int | None:
         seed = self.request.get("seed")
         return seed if isinstance(seed, int) and 0 <= seed < 2**64 else None

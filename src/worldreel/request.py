@@ -173,6 +173,8 @@ def plan(request: Request, limits: Limits) -> Plan:
     line = lay(request, frames, limits)
     if request.prompt is None and len(own) > 1:
         notes.append(f"the prompt is the first clip's: {short(prompt)}")
+    elif request.prompt is None and any(clip.many_prompts for clip in clips):
+        notes.append(f"the prompt is the first of the clip's own: {short(prompt)}")
     framing, moved = frame(request, clips, limits)
     notes += [*line.notes, *moved]
     width, height = framing.size

@@ -229,6 +229,8 @@ class Tasks(ABC):
         Of words alone it is all painted; a clip is kept whole, and so many seconds are painted
         that lead from its end back to its start.
         """
+        if prompt is not None and not isinstance(prompt, str) and clip is None:
+            raise RequestError("a loop of a clip is loop(clip=...): the words of it come first")
         request = Request(
             prompt=prompt,
             seconds=seconds,

@@ -61,8 +61,12 @@ def length(seconds: str | None, num_frames: int | None = None) -> dict[str, Any]
 
 def is_clip(what: str) -> bool:
     """Whether a word of the command line is a file rather than a sentence."""
-    if Path(what).suffix.lower() in _FILMS and " " not in what.strip():
+    ending = Path(what).suffix
+    if ending.lower() in _FILMS and " " not in what.strip():
         return True
+    if ending[1:].isalnum() and ending.isascii() and not set(what) & set(" \t\n,;!?"):
+        if not Path(what).exists():
+            raise RequestError(f"there is no file {what}: a sentence has spaces between its words")
     looks_so = (Path(what).suffix or what.endswith("/")) and len(what) < 1024 and "\0" not in what
     return bool(looks_so and Path(what).exists())
 
