@@ -40,9 +40,10 @@ from worldreel import checkpoint
 from worldreel.device import find_device
 from worldreel.errors import RequestError
 from worldreel.eval import metrics, probes
-from worldreel.eval.cases import Case, Progress, cases
+from worldreel.eval.cases import Case, cases
 from worldreel.eval.loss import held_out
 from worldreel.models import presets
+from worldreel.progress import Progress
 from worldreel.train import dit as stage
 
 

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "src/worldreel"
 
 # Lowest first. A room imports from its own row and the rows below it.
 ROWS = [
-    "errors",
+    "errors progress",
     "extras",
     "flow canvas tokens samplers guidance",
     "parallel",
@@ -38,7 +38,8 @@ HOMES = {
     "diffusers": r"(?!)",  # the tests alone
 }
 WITHOUT_TORCH = (
-    r"(request|course|tasks|timeline|framing|values|errors|world/(scene|sample|describe))\.py"
+    r"(request|course|tasks|timeline|framing|values|errors|progress"
+    r"|world/(scene|sample|describe))\.py"
 )
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (

@@ -34,17 +34,14 @@ from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings, build
 from worldreel.models.text import TextEncoder
+from worldreel.progress import Progress, silent
 from worldreel.prompt import hear, read, rewriter
 from worldreel.request import Limits, Request, RequestWarning, plan
-from worldreel.tasks import Progress, Tasks
+from worldreel.tasks import Tasks
 from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
 NAMED = 12  # ignored words in a note; `Video.metadata` has them all
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 def load(

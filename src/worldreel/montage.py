@@ -23,11 +23,11 @@ from worldreel.canvas import Canvas
 from worldreel.clips import ROLES
 from worldreel.errors import RequestError
 from worldreel.models.compressor import FRAMES, STRIDE
+from worldreel.progress import Progress
 from worldreel.request import Plan
 
 Encode = Callable[..., Tensor]  # of frames F H W 3 uint8 and `told`: 1 C F/4 h w
 Decode = Callable[..., np.ndarray]  # of latents B C T h w, `ring` and `told`: B 4T H W 3 uint8
-Progress = Callable[[str, int, int], None]
 
 
 def stills(made: Plan, encode: Encode) -> tuple[list[Tensor], list[str]]:

@@ -23,12 +23,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from worldreel import mux, provenance
-from worldreel.engine import silent
 from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video, write_mp4
 from worldreel.output import StrPath, explained, whole_file
+from worldreel.progress import Progress, silent
 from worldreel.stream import Chunk, State, Stream
-from worldreel.tasks import Progress
 
 SUFFIXES = (".mp4", ".reel", ".flight")
 SHOWN = 16  # frames of a contact sheet

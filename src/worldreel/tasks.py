@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from worldreel.errors import RequestError
+from worldreel.progress import Progress
 from worldreel.request import Request
 from worldreel.values import Size, short
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from worldreel.media import Video
     from worldreel.request import Limits
 
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 # What others call what is asked for here.
 _ELSEWHERE = MappingProxyType(

@@ -3,9 +3,9 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-Progress = Callable[[str, int, int], None]  # stage, done, total
+from worldreel.progress import Progress
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import multiprocessing
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -29,6 +29,7 @@ from worldreel.data import clip as clips
 from worldreel.data.clip import Caption, Clip, Part, Words
 from worldreel.errors import MediaError
 from worldreel.output import whole_file
+from worldreel.progress import Progress
 from worldreel.world import describe, facts, labels
 from worldreel.world.act import reflect, stage_scene, stage_shots
 from worldreel.world.render import Render, render
@@ -214,9 +215,6 @@ def _said(out: Path) -> Progress:
             print(f"{line}, {(total - done) / rate / 60:.1f} min left", file=sys.stderr, flush=True)
 
     return told
-
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 
 def synthesize(

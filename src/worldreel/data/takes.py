@@ -18,7 +18,7 @@ import functools
 import json
 import lzma
 import multiprocessing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from worldreel.data import synth
 from worldreel.data.synth import Settings, Staged
 from worldreel.errors import MediaError, RequestError
 from worldreel.output import whole_file
+from worldreel.progress import Progress
 from worldreel.world import stage
 from worldreel.world.act import Motion, stage_scene, taken
 from worldreel.world.casting import known_words, recast
@@ -196,7 +197,7 @@ def pack(
     count: int,
     jobs: int = 1,
     each: int = 512,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Stage the takes of `count` seeds into files of `each`; finished files are not made again.
 

@@ -20,11 +20,12 @@ from worldreel.data import clip as data
 from worldreel.data.synth import Settings, synthesize
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.eval import caught, judging, metrics, probes, report
-from worldreel.eval.cases import SECONDS, SIZE, WORLD, Progress
+from worldreel.eval.cases import SECONDS, SIZE, WORLD
 from worldreel.eval.judging import Read
 from worldreel.eval.known import CORE, PLAIN, STYLED, STYLES, WEATHERED, WEATHERS
 from worldreel.eval.metrics import TO_A_SIDE, Asked, asked
 from worldreel.eval.probes import Reading, Rulers
+from worldreel.progress import Progress, silent
 from worldreel.world.facts import Fact
 from worldreel.world.scene import FPS
 
@@ -81,10 +82,6 @@ GROUPS: dict[str, tuple[Group, ...]] = {
 }
 
 
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 def packaged(world: str = WORLD, folder: Path = probes.PACKAGED) -> dict[str, Any]:
     """The calibration of the packaged rulers on a world's renders."""
     file = folder / FILES.get(world, FILE)
@@ -104,7 +101,7 @@ def calibrate(
     jobs: int = 1,
     damages: int = 0,
     write: bool = False,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     rulers: Rulers | None = None,
     clips: Iterable[Real] | None = None,
 ) -> dict[str, Any]:
@@ -122,7 +119,7 @@ def calibrate(
     lines = tuple(judging.questions())
     read: list[_Clip] = []
     frozen: list[tuple[_Clip, Read]] = []
-    told = progress if clips is None else _silent
+    told = progress if clips is None else silent
     for one in clips or real(count, world, folder, told, jobs=jobs):
         read.append(_Clip(one, judging.read(rulers, one.frames, lines)))
         if len(frozen) < FOILED and not one.cuts:

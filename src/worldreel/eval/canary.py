@@ -7,7 +7,6 @@ It is no measure of quality: the prompts are few, and their pairs are all seen i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from worldreel.eval.cases import FRAMES, SIZE
 from worldreel.eval.metrics import Asked, Thing
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
+from worldreel.progress import Progress, silent
 
 FIRST_SEED = 100_000
 # Set from what the committed weights give, less a margin for other machines' last bits.
@@ -74,15 +74,11 @@ PROMPTS: tuple[tuple[str, Asked], ...] = (
 )
 
 
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 def canary(
     model: str | Path | Engine = "marble",
     *,
     least: int = LEAST,
-    progress: Callable[[str, int, int], None] = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Make the eight clips, read them, and say whether at least `least` facts are as asked."""
     began = time.monotonic()

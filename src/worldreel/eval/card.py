@@ -21,12 +21,13 @@ from worldreel import canvas, prompt
 from worldreel.engine import Engine, load
 from worldreel.errors import RequestError
 from worldreel.eval import calibration, judging, metrics, page, probes, report, videos
-from worldreel.eval.cases import FRAMES, SIZE, WORLD, Case, Progress, cases, renders
+from worldreel.eval.cases import FRAMES, SIZE, WORLD, Case, cases, renders
 from worldreel.eval.judging import Read
 from worldreel.eval.known import WORLDS
 from worldreel.models.compressor import FRAMES as IN_LATENT
 from worldreel.models.compressor import STRIDE
 from worldreel.output import check_folder
+from worldreel.progress import Progress, silent
 from worldreel.world.facts import Fact
 
 BOTH = 100  # scenes that `words` makes in both languages
@@ -35,10 +36,6 @@ SHOWN = 24  # clips on the sheet: the first
 BATCH = 10
 
 calibrate = calibration.calibrate
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +84,7 @@ def words(
     out: str | Path,
     first_seed: int = 0,
     world: str = WORLD,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Judge a model's hearing on `count` scenes and write its card into `out`; returns it without
     clips.
@@ -116,7 +113,7 @@ def card(
     first_seed: int = 0,
     world: str = WORLD,
     chinese: int = 0,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Judge a model, or the videos of a folder, and write the card into `out`.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from worldreel.errors import RequestError
 from worldreel.eval.known import STYLES, WEATHERS, WORLDS
+from worldreel.progress import Progress
 from worldreel.world.act import stage_scene
 from worldreel.world.describe import Caption, captions, facts
 from worldreel.world.render import render
 from worldreel.world.scene import Take
-
-Progress = Callable[[str, int, int], None]  # stage, done, total
 
 SIZE = (144, 80)
 SECONDS = 2.0

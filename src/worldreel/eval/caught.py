@@ -8,10 +8,11 @@ from typing import Any, cast
 import numpy as np
 
 from worldreel.eval import judging, metrics
-from worldreel.eval.cases import SIZE, Progress
+from worldreel.eval.cases import SIZE
 from worldreel.eval.damage import DAMAGES, SAMPLES
 from worldreel.eval.known import CORE
 from worldreel.eval.probes import Rulers
+from worldreel.progress import Progress
 from worldreel.world.act import stage_scene
 from worldreel.world.facts import facts
 from worldreel.world.render import Render, render

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from worldreel.eval import report
-from worldreel.eval.cases import WORLD, Progress, cases, renders
+from worldreel.eval.cases import WORLD, cases, renders
 from worldreel.media import Video
 from worldreel.output import check_folder
+from worldreel.progress import Progress, silent
 from worldreel.provenance import RENDERED
 from worldreel.world.scene import FPS
 
 PROMPTS = "prompts.json"
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 def export(
@@ -29,7 +26,7 @@ def export(
     count: int = 300,
     first_seed: int = 0,
     world: str = WORLD,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Draw `count` scenes of a card into `out`, half of them of held-out pairs, as SEED.mp4, and
     write their English prompts into prompts.json beside them."""

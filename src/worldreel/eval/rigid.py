@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from worldreel.eval.contact import over_ground
-from worldreel.eval.falls import fallen
+from worldreel.eval.falls import Fall, fallen
 from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body
 from worldreel.eval.shape import close
@@ -43,9 +43,10 @@ def rigidity(look: Look) -> Answer:
         whole = _whole(body, look) if np.nanmean(body.area) >= LEAST else np.zeros(0, int)
         if len(whole) >= FRAMES:
             change = _change(body, look, whole)
-            rise, other = _rise(body, look, whole), _another(body, look, whole)
+            fall = fallen(body, look)
+            rise, other = _rise(body, look, whole, fall), _another(body, look, whole)
             # What tumbles shows another side of itself by turns, and at each blow at once.
-            if fallen(body, look) is not None:
+            if fall is not None:
                 change /= TUMBLES
             found.append((_stretch(body, whole), rise, change, other))
     if not found:
@@ -62,9 +63,8 @@ def _stretch(body: Body, whole: np.ndarray) -> float:
     return float(high - low)
 
 
-def _rise(body: Body, look: Look, whole: np.ndarray) -> float:
+def _rise(body: Body, look: Look, whole: np.ndarray, fall: Fall | None) -> float:
     """How much higher a thing becomes bit by bit, beyond what it becomes wider."""
-    fall = fallen(body, look)
     if fall is not None:  # it tumbles until it has landed
         rests = np.hypot(*over_ground(body, look).T) < QUIET
         whole = np.array([f for f in whole if f > fall.end and rests[f - 1]], dtype=int)

@@ -7,7 +7,6 @@ prompts are not in this package: give the text file of its repository, a prompt 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,12 @@ from worldreel.engine import Engine, load
 from worldreel.errors import RequestError
 from worldreel.eval import report
 from worldreel.output import check_folder
+from worldreel.progress import Progress, silent
 from worldreel.request import RequestWarning
 
 SAMPLES = 5
 LONGEST = 240  # bytes of a file's name without its number
 NOTE = "videos.json"
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 def export(
@@ -34,7 +30,7 @@ def export(
     samples: int = SAMPLES,
     seconds: float = 2.0,
     first_seed: int = 0,
-    progress: Callable[[str, int, int], None] = _silent,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Make `samples` videos of each prompt into `out`; those that are there stay.
 
