@@ -94,6 +94,30 @@ def test_a_steps_luck_is_a_function_of_seed_and_step(tiny):
     assert losses[0] == losses[1] != losses[2]
 
 
+def test_a_jump_between_latents_weighs_more_than_one_inside(tiny):
+    name = str(tiny / "tiny.py")
+    plain = recipe.load(name, "compressor", {"gradients": "0"})
+    c = recipe.load(name, "compressor", {"gradients": "0", "changes": "1", "borders": "4"})
+    calm, weight = torch.zeros(1, 3, 8, 32, 32), torch.ones(1, 1, 8, 32, 32)
+    more = []
+    for first in (0, 3, 4):  # from where on it is too bright: everywhere, inside, at the border
+        out = calm.clone()
+        out[:, :, first:] = 0.1
+        costs = [float(compressor.error(out, calm, weight, one)) for one in (c, plain)]
+        more.append(costs[0] - costs[1])
+    steady, inside, border = more
+    assert steady == pytest.approx(0.01, abs=1e-4)  # all that Charbonnier's corner costs
+    assert border - steady == pytest.approx(4 * (inside - steady), rel=1e-3)
+
+
+def test_crops_are_as_long_as_they_are_asked_for(tiny):
+    c = recipe.load(str(tiny / "tiny.py"), "compressor")
+    video, subject = compressor.Crops(c.data, c.crop, 1).draw(3, torch.Generator().manual_seed(1))
+    assert video.shape[2] == subject.shape[2] == 4
+    with pytest.raises(MediaError, match="where crops take 12"):
+        compressor.Crops(c.data, c.crop, 3)
+
+
 def test_clips_that_are_too_small_are_said(tiny, tmp_path):
     with pytest.raises(MediaError, match=r"8 frames of 48x32, where crops take 8.* of 80x80"):
         compressor.Crops((str(tiny / "raw"),), (5, 5))

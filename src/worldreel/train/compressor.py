@@ -1,9 +1,11 @@
 """Train marble's compressor: PCA in closed form, then learned nets beside it.
 
 Losses need no pretrained network: Charbonnier on pixels, the same on gradients at two scales, more
-weight on subjects (the renderer knows where they are), a little KL with a fixed deviation, and
-scale equivariance (a latent shrunk by two decodes to the picture shrunk by two), which keeps
-latents smooth enough to diffuse (Kouzelis and others, 2502.09509).
+weight on subjects (the renderer knows where they are), the same on what changes from frame to frame
+(most where one latent ends and the next begins, or each latent's four frames jump to the next), a
+little KL with a fixed deviation, and scale equivariance (a latent shrunk by two decodes to the
+picture shrunk by two), which keeps latents smooth enough to diffuse (Kouzelis and others,
+2502.09509).
 """
 
 from __future__ import annotations
@@ -36,21 +38,25 @@ from worldreel.train.optim import Ema, clip_grad_norm, optimizer, wsd
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """data: folders of raw clips (`data.synth`); crop: latents high and wide.
+    """data: folders of raw clips (`data.synth`); crop: latents high and wide; long: in time.
 
     start: a compressor of the same preset to begin from, instead of the closed form.
+    borders: how much more a change between two latents weighs than one inside a latent.
     """
 
     preset: CompressorPreset
     data: tuple[str, ...]
     start: str = ""
     steps: int = 3000
-    batch: int = 24  # crops of eight frames, over all ranks
+    batch: int = 24  # crops, over all ranks
     crop: tuple[int, int] = (5, 5)
+    long: int = 2
     lr: float = 2e-3
     adam_lr: float = 1e-3
     subject: float = 4.0  # weight of subjects' pixels
     gradients: float = 0.5
+    changes: float = 0.0
+    borders: float = 4.0
     kl: float = 1e-4
     noise: float = 0.05  # deviation added to latents before decoding
     equivariance: float = 0.25  # share of the steps
@@ -62,10 +68,11 @@ class Config:
 
 
 class Crops:
-    """Random crops of two latents' time from raw clips that lie in memory."""
+    """Random crops of a few latents' time from raw clips that lie in memory."""
 
-    def __init__(self, folders: tuple[str, ...], crop: tuple[int, int]) -> None:
+    def __init__(self, folders: tuple[str, ...], crop: tuple[int, int], long: int = 2) -> None:
         self.crop = crop
+        self.frames = long * FRAMES
         self.videos: list[np.ndarray] = []
         self.ids: list[np.ndarray] = []
         for folder in folders:
@@ -74,18 +81,18 @@ class Crops:
                 self.ids.append(ids)
         height, width = (STRIDE * c for c in crop)
         for f, h, w, _ in {video.shape for video in self.videos} or {(0, 0, 0, 0)}:
-            if h < height or w < width or 1 < f < 2 * FRAMES:
+            if h < height or w < width or 1 < f < self.frames:
                 raise MediaError(
-                    f"{', '.join(folders)}: {f} frames of {w}x{h}, where crops take {2 * FRAMES} "
+                    f"{', '.join(folders)}: {f} frames of {w}x{h}, where crops take {self.frames} "
                     f"(or a still) of {width}x{height}: render larger clips, or set a smaller crop"
                 )
 
     def draw(
         self, n: int, generator: Generator, mine: slice = slice(None)
     ) -> tuple[Tensor, Tensor]:
-        """Pixels n 3 8 H W in [-1, 1] and where subjects are, n 1 8 H W; `mine`: some of them."""
+        """Pixels n 3 F H W in [-1, 1] and where subjects are, n 1 F H W; `mine`: some of them."""
         height, width = (STRIDE * c for c in self.crop)
-        frames = 2 * FRAMES
+        frames = self.frames
         picks = torch.randint(len(self.videos), (n,), generator=generator).tolist()[mine]
         spots = torch.rand(n, 4, generator=generator).tolist()[mine]
         n = len(picks)
@@ -124,8 +131,13 @@ def emphasis(subject: Tensor, c: Config, ranks: Ranks) -> Tensor:
 
 
 def error(out: Tensor, video: Tensor, weight: Tensor, c: Config) -> Tensor:
-    """Pixels and gradients at two scales, weighted: B 3 F H W twice, B 1 F H W."""
+    """Pixels, gradients at two scales and changes, weighted: B 3 F H W twice, B 1 F H W."""
     total = (charbonnier(out - video) * weight).mean()
+    if c.changes:
+        gap = charbonnier(out.diff(dim=2) - video.diff(dim=2)) * weight[:, :, 1:]
+        between = torch.ones(gap.shape[2], device=gap.device)
+        between[FRAMES - 1 :: FRAMES] = c.borders
+        total = total + c.changes * (gap * (between / between.mean())[:, None, None]).mean()
     for scale in (1, 2):
         a, b, m = (
             functional.avg_pool2d(t.flatten(0, 1), scale) if scale > 1 else t.flatten(0, 1)
@@ -189,7 +201,7 @@ def main(
 def _train(
     name: str, c: Config, out: Path, resume: bool, minutes: float | None, ranks: Ranks
 ) -> tuple[int, dict[str, float]]:
-    data = Crops(c.data, c.crop)
+    data = Crops(c.data, c.crop, c.long)
     torch.manual_seed(c.seed)  # torch's default initialisation of convolutions
     model = Compressor(c.preset, dtype=torch.bfloat16 if c.bf16 else torch.float32)
     model.to(ranks.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -276,7 +288,7 @@ def flops(c: Config) -> float:
     cell = FRAMES * STRIDE * STRIDE
     encode = 2 * (fine + coarse + 3 * cell * p.channels)  # of a latent, from its pixels
     decode = Compressor(p).flops_per_pixel() * cell * (1 - 0.75 * c.equivariance)
-    return 3.0 * c.batch * 2 * c.crop[0] * c.crop[1] * (encode + decode)
+    return 3.0 * c.batch * c.long * c.crop[0] * c.crop[1] * (encode + decode)
 
 
 def _hidden(name: str, module: torch.nn.Module) -> bool:
