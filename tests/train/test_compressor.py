@@ -118,6 +118,17 @@ def test_crops_are_as_long_as_they_are_asked_for(tiny):
         compressor.Crops(c.data, c.crop, 3)
 
 
+def test_crops_are_laid_where_subjects_are(tiny):
+    c = recipe.load(str(tiny / "tiny.py"), "compressor")
+    shares = []
+    for focus in (0.0, 1.0):
+        crops = compressor.Crops(c.data, (1, 1), 1, focus)
+        video, subject = crops.draw(96, torch.Generator().manual_seed(1))
+        assert video.shape == (96, 3, 4, 16, 16)
+        shares.append(float(subject.mean()))
+    assert shares[1] > 1.5 * shares[0]
+
+
 def test_clips_that_are_too_small_are_said(tiny, tmp_path):
     with pytest.raises(MediaError, match=r"8 frames of 48x32, where crops take 8.* of 80x80"):
         compressor.Crops((str(tiny / "raw"),), (5, 5))

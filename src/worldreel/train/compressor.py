@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ class Config:
 
     start: a compressor of the same preset to begin from, instead of the closed form.
     borders: how much more a change between two latents weighs than one inside a latent.
+    focus: the share of crops that are laid so that a subject is in them, where there is one.
     """
 
     preset: CompressorPreset
@@ -51,6 +52,7 @@ class Config:
     batch: int = 24  # crops, over all ranks
     crop: tuple[int, int] = (5, 5)
     long: int = 2
+    focus: float = 0.0
     lr: float = 2e-3
     adam_lr: float = 1e-3
     subject: float = 4.0  # weight of subjects' pixels
@@ -70,8 +72,10 @@ class Config:
 class Crops:
     """Random crops of a few latents' time from raw clips that lie in memory."""
 
-    def __init__(self, folders: tuple[str, ...], crop: tuple[int, int], long: int = 2) -> None:
-        self.crop = crop
+    def __init__(
+        self, folders: tuple[str, ...], crop: tuple[int, int], long: int = 2, focus: float = 0.0
+    ) -> None:
+        self.crop, self.focus = crop, focus
         self.frames = long * FRAMES
         self.videos: list[np.ndarray] = []
         self.ids: list[np.ndarray] = []
@@ -95,6 +99,7 @@ class Crops:
         frames = self.frames
         picks = torch.randint(len(self.videos), (n,), generator=generator).tolist()[mine]
         spots = torch.rand(n, 4, generator=generator).tolist()[mine]
+        aims = torch.rand(n, 4, generator=generator).tolist()[mine] if self.focus else None
         n = len(picks)
         video = np.empty((n, frames, height, width, 3), dtype=np.uint8)
         ids = np.empty((n, frames, height, width), dtype=np.uint8)
@@ -105,6 +110,8 @@ class Crops:
             f = int(a * (len(v) - frames + 1))
             y = int(b * (v.shape[1] - height + 1))
             x = int(c * (v.shape[2] - width + 1))
+            if aims is not None and aims[i][0] < self.focus:
+                y, x = _aimed(m[f + frames // 2], (y, x), (height, width), aims[i][1:])
             box = np.s_[f : f + frames, y : y + height, x : x + width]
             part, mask = v[box], m[box]
             if flip < 0.5:
@@ -116,6 +123,23 @@ class Crops:
         pixels = rearrange(torch.from_numpy(video), "n f h w c -> n c f h w").float() / 127.5 - 1
         subject = (torch.from_numpy(ids) > 0)[:, None].float()
         return pixels, subject
+
+
+def _aimed(
+    ids: np.ndarray, spot: tuple[int, int], size: tuple[int, int], luck: Sequence[float]
+) -> tuple[int, int]:
+    """Where a crop begins that holds one of the pixels of subjects (ids, H W), anywhere in it; the
+    spot itself where there are none."""
+    where = np.flatnonzero(ids)
+    if not len(where):
+        return spot
+    pixel = divmod(int(where[int(luck[0] * len(where))]), ids.shape[1])
+    begin = (
+        min(max(at - int(u * side), 0), whole - side)
+        for at, u, side, whole in zip(pixel, luck[1:], size, ids.shape, strict=True)
+    )
+    y, x = begin
+    return y, x
 
 
 def charbonnier(x: Tensor) -> Tensor:
@@ -201,7 +225,7 @@ def main(
 def _train(
     name: str, c: Config, out: Path, resume: bool, minutes: float | None, ranks: Ranks
 ) -> tuple[int, dict[str, float]]:
-    data = Crops(c.data, c.crop, c.long)
+    data = Crops(c.data, c.crop, c.long, c.focus)
     torch.manual_seed(c.seed)  # torch's default initialisation of convolutions
     model = Compressor(c.preset, dtype=torch.bfloat16 if c.bf16 else torch.float32)
     model.to(ranks.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
