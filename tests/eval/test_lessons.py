@@ -101,6 +101,29 @@ def test_a_softened_clip_is_as_soft_all_along():
         assert edges.max() < 1.5 * edges.min(), "no frame much sharper than another"
 
 
+def test_what_moves_is_smeared_and_what_stands_is_not():
+    x = torch.full((4, 3, 16, 64), -0.5)
+    for frame in range(4):
+        x[frame, :, :, 8 * frame : 8 * frame + 8] = 0.5
+    x[:, :, :, 48:] = 0.2
+    made = wear.smeared(x, np.random.default_rng(1))
+    assert torch.allclose(made[..., 48:], x[..., 48:], atol=1e-6)
+    own, elsewhere = made[0, 0, 0, 4], made[0, 0, 0, 12]
+    assert -0.5 < elsewhere < own < 0.5, "it is still most of all where it is"
+    assert torch.allclose(made.mean(0), x.mean(0), atol=1e-6)
+
+
+def test_frames_of_whole_clips_are_smeared_now_and_then(monkeypatch):
+    source = shown()
+    batches = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(lessons, "SMEARED", share)
+        one = dataclasses.replace(source, whole=True)
+        batches.append(lessons.batch([one], [1], np.random.default_rng(3)))
+    assert batches[0].x.shape == batches[1].x.shape
+    assert not torch.equal(batches[0].x, batches[1].x)
+
+
 def test_worn_frames_are_the_same_for_a_seed_and_still_like_themselves():
     x = torch.from_numpy(shown().frames[0]).permute(0, 3, 1, 2).float() / 127.5 - 1
     x = x.repeat(3, 1, 1, 1)

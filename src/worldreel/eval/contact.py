@@ -20,8 +20,10 @@ from worldreel.eval.pieces import Body
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
-TOUCH = 0.075  # of half the width: what is nearer touches
+TOUCH = 0.085  # of half the width: what is nearer touches
 MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
+HALTS = 1.1  # times as suddenly as it began to move, at most, a thing may stop
+SUDDEN = 0.004  # of half the width per frame: what is measured of a pace is off by so much
 APART = 0.12  # of the same: what comes from further away than this comes to touch
 WINDOW = 3  # frames before and after a push
 EVEN = 6  # frames before and after, over which the ground's pace is taken
@@ -42,8 +44,8 @@ class Push:
 
 
 def contact(look: Look) -> Answer:
-    """ "holds", "broken" where something moves untouched or what was struck stays, or None where
-    nothing touches and nothing is pushed."""
+    """ "holds", "broken" where something moves untouched, or what was struck stays or stops at once,
+    or None where nothing touches and nothing is pushed."""
     found = pushes(look)
     struck = {push.thing for push in found}
     met = meetings(look)
@@ -51,12 +53,31 @@ def contact(look: Look) -> Answer:
         return Answer(value=None)
     untouched = [push for push in found if push.gap > TOUCH]
     unmoved = [pair for pair in met if not struck & set(pair)]
+    halted = [_halts(push, look) for push in found]
     figures = {
         "gap": max((push.gap for push in found), default=0.0),
         "pace": min((push.pace for push in found), default=0.0),
         "unmoved": float(len(unmoved)),
+        "halt": max(halted, default=0.0),
     }
-    return Answer(value="broken" if untouched or unmoved else "holds", figures=figures)
+    good = not untouched and not unmoved and figures["halt"] <= HALTS
+    return Answer(value="holds" if good else "broken", figures=figures)
+
+
+def _halts(push: Push, look: Look) -> float:
+    """How many times as suddenly what was pushed stops as it began: it takes a blow to move at
+    once, and friction, which is slow, to come to rest. 0 where it stops at a third thing."""
+    body = look.bodies[push.thing]
+    pace = np.nan_to_num(np.hypot(*over_ground(body, look)[max(0, push.frame - 2) :].T))
+    if len(pace) < 4:
+        return 0.0
+    even = (pace[1:] + pace[:-1]) / 2
+    faster = even[2:] - even[:-2]
+    stop = max(0, push.frame - 2) + int(faster.argmin()) + 1
+    third = [look.bodies[i] for i in _things(look) if i not in (push.thing, push.by)]
+    if any(_nearest(body, other, stop) < TOUCH for other in third):
+        return 0.0
+    return float(-faster.min() / (max(0.0, faster.max()) + SUDDEN))
 
 
 def order(look: Look) -> Answer:

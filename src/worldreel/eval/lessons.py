@@ -44,6 +44,7 @@ MOST = 4  # things of a scene
 USUAL, LOUDEST = 100, 6  # cells of a thing, and how much more those of a smaller one count at most
 EMPTY = 0.12  # of the frames: shown with nothing in them
 RESTYLED = 0.12  # of the frames in the plain style
+SMEARED = 0.2  # of the frames of clips that are here whole
 VIEWS = 96  # of a batch
 CUT, WIDER = 52, 1.3  # pixels of a square that views are taken from, and how much more it shows
 SEEN = 4  # frames of a clip in which its things are looked for
@@ -52,11 +53,12 @@ PIXELS = 32 * 144 * 80  # of a batch, at the eye's width
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shown:
-    """Clips of one shape with what is true of each: C clips of F frames."""
+    """Clips of one shape with what is true of each: C clips of F frames, every frame or some."""
 
     frames: Sequence[np.ndarray]  # F H W 3 uint8 each
     ids: Sequence[np.ndarray]  #    F H W uint8 each
     scenes: list[Scene]
+    whole: bool = False  # with every frame
 
 
 def from_folder(folder: Path, most: int) -> Shown:
@@ -69,7 +71,7 @@ def from_folder(folder: Path, most: int) -> Shown:
         scenes += [Scene.from_json(record["scenes"][0]) for record in about["clips"]]
         if len(frames) >= most:
             break
-    return Shown(frames=frames[:most], ids=ids[:most], scenes=scenes[:most])
+    return Shown(frames=frames[:most], ids=ids[:most], scenes=scenes[:most], whole=True)
 
 
 def own_renders(out: Path) -> Iterator[Shown]:
@@ -175,6 +177,10 @@ def _shown(source: Shown, size: tuple[int, int], rng: np.random.Generator) -> tu
     f = int(rng.integers(len(source.frames[c])))
     scene = source.scenes[c]
     frame, ids = np.array(source.frames[c][f : f + 1]), np.array(source.ids[c][f : f + 1])
+    if source.whole and rng.random() < SMEARED:
+        begin = f - f % wear.TOGETHER
+        near = torch.from_numpy(np.array(source.frames[c][begin : begin + wear.TOGETHER])).float()
+        frame = wear.smeared(near, rng)[f - begin][None].round().byte().numpy()
     style = scene.style
     if style == STYLES[0] and rng.random() < RESTYLED:
         style = STYLES[int(rng.integers(1, len(STYLES)))]

@@ -20,6 +20,7 @@ LEAST = 14.0  # cells: what is smaller is no witness
 FRAMES = 4  # in which a thing is wholly seen, at least
 ABOUT, GLITCH = 3, 0.3  # frames, and by how much (a logarithm) a thing's area differs from theirs
 CLEAR = -0.05  # of half the width: what overlaps another by less is as good as wholly seen
+BEFORE = 0.02  # of the same: what is hidden seems to end where what stands before it begins
 STRETCH = 0.3  # of the logarithm of length over width: how far it may change
 RISE = 0.165  # of the logarithm of height: how far it may grow bit by bit beyond the width
 EVEN = 0.7  # of its change, that a straight line explains: that is bit by bit
@@ -48,7 +49,7 @@ def rigidity(look: Look) -> Answer:
             # What tumbles shows another side of itself by turns, and at each blow at once.
             if fall is not None:
                 change /= TUMBLES
-            found.append((_stretch(body, whole), rise, change, other))
+            found.append((_stretch(body, look, whole), rise, change, other))
     if not found:
         return Answer(value=None)
     stretch, rise, change, other = (max(one) for one in zip(*found, strict=True))
@@ -57,9 +58,11 @@ def rigidity(look: Look) -> Answer:
     return Answer(value="holds" if good else "broken", figures=figures)
 
 
-def _stretch(body: Body, whole: np.ndarray) -> float:
-    """How much more slender a thing becomes along its own axes, however it lies."""
-    low, high = np.quantile(body.slender[whole], (0.1, 0.9))
+def _stretch(body: Body, look: Look, whole: np.ndarray) -> float:
+    """How much more slender a thing becomes along its own axes, however it lies, where nothing
+    stands before it or beside it."""
+    free = [f for f in whole if not _beside(body, look, int(f), before=BEFORE)]
+    low, high = np.quantile(body.slender[free], (0.1, 0.9)) if len(free) >= FRAMES else (0.0, 0.0)
     return float(high - low)
 
 
@@ -75,7 +78,18 @@ def _rise(body: Body, look: Look, whole: np.ndarray, fall: Fall | None) -> float
     off = down - np.polyval(higher, whole)
     if (off**2).sum() > (1 - EVEN) * ((down - down.mean()) ** 2).sum():
         return 0.0
-    return max(0.0, float(np.ptp(whole) * min(higher[0], higher[0] - wider[0])))
+    # A thing that turns grows no wider, but never faster than the ground that it stands on.
+    nearer = max(float(wider[0]), _nearing(body, look, whole))
+    return max(0.0, float(np.ptp(whole) * (higher[0] - max(0.0, nearer))))
+
+
+def _nearing(body: Body, look: Look, whole: np.ndarray) -> float:
+    """How much the ground at a thing's foot grows in a frame, as a logarithm."""
+    frames = whole[whole < len(look.frames) - 1]
+    foot = torch.from_numpy(np.nan_to_num(body.box[:-1, 3])).float()
+    across = torch.from_numpy(np.nan_to_num(body.place[:-1, 0])).float()
+    right, left = (look.flow.at(foot, across + side)[:, 0] for side in (0.5, -0.5))
+    return float(np.median((right - left).numpy()[frames])) if len(frames) else 0.0
 
 
 def _another(body: Body, look: Look, whole: np.ndarray) -> float:
@@ -116,13 +130,17 @@ def _glitches(area: np.ndarray) -> np.ndarray:  # F, twice
     return np.abs(np.log(area / usual)) > GLITCH
 
 
-def _beside(body: Body, look: Look, frame: int) -> bool:
+def _beside(body: Body, look: Look, frame: int, *, before: float = CLEAR) -> bool:
+    """Whether another thing may hide a part of this one, or have become one with it.
+
+    before: of half the width, how far away what stands before this one, and so lower, is to be.
+    """
     for other in look.bodies:
         if other is body or not other.seen[frame]:
             continue
         one, two = body.box[frame], other.box[frame]
-        across, down = max(two[0] - one[2], one[0] - two[2]), max(two[1] - one[3], one[1] - two[3])
-        if max(across, down) < CLEAR:
+        apart = max(*(two[:2] - one[2:]), *(one[:2] - two[2:]))
+        if apart < (before if two[3] > one[3] else CLEAR):
             return True
     return False
 

@@ -16,7 +16,9 @@ JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to
 SPIKE = 0.17  # of the same, times how much faster it goes than before and after: so too
 SLOW = 0.006  # of half the width per frame: a pace that counts as none
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
-SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged
+SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged,
+ALONE = 0.6  # and so much where nothing is near that could hide it
+NEAR = 0.1  # of half the width
 ALIKE = 0.7  # of the same: what differs less may be one thing, half hidden
 BURST = 3.0  # how much more than usual the background may change
 MUCH = 0.05  # of the scale -1..1, and how much that is at least
@@ -26,7 +28,7 @@ def seams(look: Look) -> Answer:
     """ "smooth", "jump", or None where a clip is too short to tell."""
     if len(look.frames) < 4:
         return Answer(value=None)
-    leaps = [_leap(body) for body in look.bodies if np.nanmean(body.area) >= LEAST]
+    leaps = [_leap(body, look) for body in look.bodies if np.nanmean(body.area) >= LEAST]
     jump, spike = np.max([(0.0, 0.0), *leaps], axis=0).tolist()
     motion = look.flow.motion[:, :-1, :2].median(1).values.numpy()  # P 2
     sway = _beyond(motion)
@@ -44,27 +46,44 @@ def seams(look: Look) -> Answer:
     return Answer(value="smooth" if good and not figures["broken"] else "jump", figures=figures)
 
 
-def _leap(body: Body) -> tuple[float, float]:
+def _leap(body: Body, look: Look) -> tuple[float, float]:
     """How far a thing goes at most beyond what its pace before and after allows, and that times
-    how much faster than then it goes."""
+    how much faster than then it goes, on the whole or across: what lands goes on as it went."""
     pace = np.diff(body.place, axis=0)
-    size = np.log(body.area)
-    steady = np.abs(np.diff(size)) < SAME
+    alone = np.array([not _near(body, look, f) for f in range(len(pace))])
+    size = np.abs(np.diff(np.log(body.area)))
+    steady = size < np.where(alone, ALONE, SAME)
     steady &= ~body.cut[:-1] & ~body.cut[1:] & np.isfinite(pace).all(1)
-    beyond, speed = _beyond(pace), np.nan_to_num(np.hypot(*pace.T))
+    spike = np.maximum(_spike(pace), _spike(pace[:, :1]))
+    return float(_beyond(pace)[steady].max(initial=0.0)), float(spike[steady].max(initial=0.0))
+
+
+def _near(body: Body, look: Look, pair: int) -> bool:
+    """Whether another thing is so near to this one in a frame or the next that it may hide it."""
+    for other in look.bodies:
+        for frame in (pair, pair + 1):
+            if other is not body and other.seen[frame] and body.seen[frame]:
+                one, two = body.box[frame], other.box[frame]
+                if max(*(two[:2] - one[2:]), *(one[:2] - two[2:])) < NEAR:
+                    return True
+    return False
+
+
+def _spike(pace: np.ndarray) -> np.ndarray:  # P axes -> P
+    """How far each pace is beyond those before and after it, times how much faster it is."""
+    speed = np.nan_to_num(np.linalg.norm(pace, axis=1))
     usual = np.full(len(pace), np.inf)
     usual[1:-1] = np.maximum(np.maximum(speed[:-2], speed[2:]), SLOW)
-    spike = beyond * speed / usual
-    return float(beyond[steady].max(initial=0.0)), float(spike[steady].max(initial=0.0))
+    return _beyond(pace) * speed / usual
 
 
 def _beyond(pace: np.ndarray) -> np.ndarray:
-    """How far each pace (P 2) is beyond those before and after it: P, 0 at both ends."""
+    """How far each pace (P axes) is beyond those before and after it: P, 0 at both ends."""
     found = np.zeros(len(pace))
     if len(pace) >= 3:
         low, high = np.minimum(pace[:-2], pace[2:]), np.maximum(pace[:-2], pace[2:])
         off = np.maximum(np.maximum(pace[1:-1] - high, low - pace[1:-1]), 0.0)
-        found[1:-1] = np.hypot(*off.T)
+        found[1:-1] = np.linalg.norm(off, axis=1)
     return np.nan_to_num(found)
 
 

@@ -14,7 +14,9 @@ from torch import Tensor
 from torch.nn import functional
 
 BLOCKS = (8, 16, 16, 16, 28)  # pixels of a compressor's patch, at the eye's width
-LEAST = 0.25  # of a patch's frequencies each way: what is kept at worst
+LEAST = 0.1  # of a patch's frequencies, along and down together: what is kept at worst
+TOGETHER = 4  # frames that a compressor holds as one
+MIXED = 0.7  # of a frame: the most that is the mean of those that are held with it
 SEAM = 0.02  # the standard deviation of a patch's own error in each colour
 CELLS = (1, 2, 4, 8, 16, 32)  # pixels of noise's grains
 
@@ -46,9 +48,17 @@ def worn(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def softened(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """A clip's frames, all as soft as each other, with patches that are off one by one."""
-    soft = _soft(x, float(rng.uniform(1, 2.2)))
-    return patched(soft, int(rng.choice(BLOCKS)), rng).clamp(-1, 1)
+    """A clip's frames, all as soft as each other, with patches that are off one by one; in half of
+    the clips what moves is smeared over a few frames."""
+    soft = _soft(x, float(rng.uniform(1, 2.5)))
+    if rng.random() < 0.5:
+        soft = torch.cat([smeared(part, rng) for part in soft.split(TOGETHER)])
+    return patched(soft, int(rng.choice(BLOCKS)), rng, alike=True).clamp(-1, 1)
+
+
+def smeared(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """Neighbouring frames, each mixed with their mean: what moves leaves its other places."""
+    return x.lerp(x.mean(0, keepdim=True), float(rng.uniform(0.1, MIXED)))
 
 
 def _soft(x: Tensor, factor: float) -> Tensor:
@@ -64,9 +74,9 @@ def sharpened(x: Tensor, much: Tensor) -> Tensor:  # N 3 H W, N 1 1 1
     return x + much * (x - functional.avg_pool2d(x, 5, 1, 2, count_include_pad=False))
 
 
-def patched(x: Tensor, block: int, rng: np.random.Generator) -> Tensor:
+def patched(x: Tensor, block: int, rng: np.random.Generator, *, alike: bool = False) -> Tensor:
     """Patches that keep their low frequencies alone (by a cosine transform, as JPEG's), each a
-    little off in colour: they ring, and their seams show."""
+    little off in colour: they ring, and their seams show. alike: as many of them in each frame."""
     n, _, h, w = x.shape
     padded = functional.pad(x, (0, -w % block, 0, -h % block), mode="replicate")
     rows, columns = padded.shape[2] // block, padded.shape[3] // block
@@ -75,14 +85,14 @@ def patched(x: Tensor, block: int, rng: np.random.Generator) -> Tensor:
     basis = torch.cos(math.pi / block * (along + 0.5) * along[:, None]) * math.sqrt(2 / block)
     basis[0] /= math.sqrt(2)
     waves = torch.einsum("ui,vj,ncrisj->ncrusv", basis, basis, tiles)
-    kept = _each(rng, n, LEAST, 1)[..., None, None] * 2 * block
+    kept = _each(rng, 1 if alike else n, LEAST, 1)[..., None, None] * 2 * block
     low = (along[:, None, None] + along < kept).float()  #                     N 1 1 b 1 b
     made = torch.einsum("ui,vj,ncrusv->ncrisj", basis, basis, waves * low)
     made = (
         made
         + SEAM * _noise(rng, (n, 3, rows, 1, columns, 1)) * _each(rng, n, 0, 1)[..., None, None]
     )
-    share = _each(rng, n, 0.3, 1)
+    share = _each(rng, 1 if alike else n, 0.3, 1)
     return x + share * (made.flatten(4).flatten(2, 3)[:, :, :h, :w] - x)
 
 
