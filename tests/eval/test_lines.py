@@ -156,6 +156,19 @@ def test_what_was_struck_and_stays_is_seen():
     assert READ["contact"](seen).value == "broken" and READ["time"](seen).value is None
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_friction_stops_things_slowly_and_only_forward_in_time(backwards):
+    mover = np.minimum(-0.6 + 0.07 * np.arange(FRAMES), 0.0)
+    since = np.clip(np.arange(FRAMES) - 9, 0, 12)
+    after = 0.25 + 0.05 * since - 0.05 / 24 * since**2
+    turned = slice(None, None, -1 if backwards else 1)
+    seen = clip(("red", way(mover[turned], 0.1), 9), ("blue", way(after[turned], 0.1), 9))
+    answer = READ["contact"](seen)
+    assert answer.value == ("broken" if backwards else "holds")
+    if not backwards:
+        assert answer.figures["halt"] < 0.8
+
+
 @pytest.mark.parametrize("frames", [slice(0, 12), slice(12, None)])
 def test_nothing_comes_from_nowhere(frames):
     gone = STAYS.copy()
@@ -178,6 +191,29 @@ def test_what_comes_nearer_is_rigid_and_what_is_stretched_is_not():
     long = clip(("red", STAYS, np.stack([8 + 0 * tall, 8 * tall], 1)))
     assert READ["rigidity"](long).value == "broken"
     assert READ["rigidity"](clip()).value is None
+
+
+def test_what_is_hidden_bit_by_bit_is_still_rigid():
+    """A disc stands behind a larger and lower one, which goes before it."""
+    across = np.linspace(-0.5, -0.17, FRAMES)
+    seen = clip(("red", way(np.full(FRAMES, 0.1), 0.1), 9), ("blue", way(across, 0.13), 15))
+    assert READ["rigidity"](seen).value == "holds"
+
+
+def test_a_thing_without_others_near_does_not_change_its_size_at_a_jump():
+    x, radius = -0.6 + 0.02 * np.arange(FRAMES), np.full(FRAMES, 11.0)
+    x[12:] += 0.1
+    radius[12:] = 9.4
+    alone = clip(("red", way(x, 0.1), np.stack([radius, radius], 1)))
+    assert READ["seams"](alone).value == "jump"
+
+
+def test_what_falls_goes_on_across_as_it_went():
+    x = -0.3 + 0.004 * np.arange(FRAMES)
+    assert READ["seams"](clip(("red", way(x, drop()), 8))).value == "smooth"
+    landed = int(np.argmax(drop() > 0.15))
+    x[landed:] += 0.05
+    assert READ["seams"](clip(("red", way(x, drop()), 8))).value == "jump"
 
 
 def test_missing_frames_are_a_jump():

@@ -44,8 +44,8 @@ class Push:
 
 
 def contact(look: Look) -> Answer:
-    """ "holds", "broken" where something moves untouched, or what was struck stays or stops at once,
-    or None where nothing touches and nothing is pushed."""
+    """ "holds", "broken" where something moves untouched, or what was struck stays, or stops at
+    once, or None where nothing touches and nothing is pushed."""
     found = pushes(look)
     struck = {push.thing for push in found}
     met = meetings(look)
