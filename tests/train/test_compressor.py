@@ -106,8 +106,8 @@ def test_a_jump_between_latents_weighs_more_than_one_inside(tiny):
         costs = [float(compressor.error(out, calm, weight, one)) for one in (c, plain)]
         more.append(costs[0] - costs[1])
     steady, inside, border = more
-    assert steady == pytest.approx(0.01, abs=1e-4)  # all that Charbonnier's corner costs
-    assert border - steady == pytest.approx(4 * (inside - steady), rel=1e-3)
+    assert steady == pytest.approx(0, abs=1e-6)
+    assert border == pytest.approx(4 * inside, rel=1e-3) and inside > 0
 
 
 def test_crops_are_as_long_as_they_are_asked_for(tiny):
@@ -116,6 +116,31 @@ def test_crops_are_as_long_as_they_are_asked_for(tiny):
     assert video.shape[2] == subject.shape[2] == 4
     with pytest.raises(MediaError, match="where crops take 12"):
         compressor.Crops(c.data, c.crop, 3)
+
+
+def test_what_is_swept_and_what_is_lost_weigh_more(tiny):
+    name = str(tiny / "tiny.py")
+    plain, c = (
+        recipe.load(name, "compressor", {"gradients": "0", **more})
+        for more in ({"subject": "1"}, {"subject": "1", "swept": "9"})
+    )
+    subject = torch.zeros(1, 1, 8, 32, 32)
+    subject[:, :, :4, :8] = 1  # stands for a latent
+    for frame in range(4):
+        subject[:, :, 4 + frame, 8 * frame : 8 * frame + 8] = 1  # crosses the picture in the next
+    weight = compressor.emphasis(subject, c, Ranks())
+    assert weight.mean() == pytest.approx(1)
+    assert torch.allclose(weight[:, :, :4], weight[0, 0, 0, 0, 0])
+    assert weight[0, 0, 4, 0, 0] == pytest.approx(10 * float(weight[0, 0, 0, 0, 0]))
+    out, calm = torch.zeros(1, 3, 8, 32, 32), torch.zeros(1, 3, 8, 32, 32)
+    out[:, :, 4:, 20:] = 1.0
+    assert compressor.error(out, calm, weight, c) > compressor.error(
+        out, calm, torch.ones_like(weight), plain
+    )
+    square = recipe.load(name, "compressor", {"gradients": "0", "square": "2"})
+    more = [float(compressor.error(k * out, calm, weight, square)) for k in (0.1, 1.0)]
+    less = [float(compressor.error(k * out, calm, weight, plain)) for k in (0.1, 1.0)]
+    assert more[1] - less[1] == pytest.approx(100 * (more[0] - less[0]), rel=1e-3)
 
 
 def test_crops_are_laid_where_subjects_are(tiny):

@@ -42,7 +42,7 @@ class Config:
 
     start: a compressor of the same preset to begin from, instead of the closed form.
     borders: how much more a change between two latents weighs than one inside a latent.
-    focus: the share of crops that are laid so that a subject is in them, where there is one.
+    focus: the share of crops that are laid where a subject moves, or is.
     """
 
     preset: CompressorPreset
@@ -56,6 +56,8 @@ class Config:
     lr: float = 2e-3
     adam_lr: float = 1e-3
     subject: float = 4.0  # weight of subjects' pixels
+    swept: float = 0.0  # the same of what a subject crosses within a latent, on top
+    square: float = 0.0  # weight of squared errors, which a thing that is lost is full of
     gradients: float = 0.5
     changes: float = 0.0
     borders: float = 4.0
@@ -111,7 +113,7 @@ class Crops:
             y = int(b * (v.shape[1] - height + 1))
             x = int(c * (v.shape[2] - width + 1))
             if aims is not None and aims[i][0] < self.focus:
-                y, x = _aimed(m[f + frames // 2], (y, x), (height, width), aims[i][1:])
+                y, x = _aimed(m[f : f + frames], (y, x), (height, width), aims[i][1:])
             box = np.s_[f : f + frames, y : y + height, x : x + width]
             part, mask = v[box], m[box]
             if flip < 0.5:
@@ -128,15 +130,18 @@ class Crops:
 def _aimed(
     ids: np.ndarray, spot: tuple[int, int], size: tuple[int, int], luck: Sequence[float]
 ) -> tuple[int, int]:
-    """Where a crop begins that holds one of the pixels of subjects (ids, H W), anywhere in it; the
-    spot itself where there are none."""
-    where = np.flatnonzero(ids)
+    """Where a crop begins that holds a pixel which subjects (ids, F H W) come to or leave, or else
+    one of theirs, anywhere in it; the spot itself where there are none."""
+    first, middle, last = ids[0], ids[len(ids) // 2], ids[-1]
+    where = np.flatnonzero((first != middle) | (middle != last))
+    if not len(where):
+        where = np.flatnonzero(middle)
     if not len(where):
         return spot
-    pixel = divmod(int(where[int(luck[0] * len(where))]), ids.shape[1])
+    pixel = divmod(int(where[int(luck[0] * len(where))]), ids.shape[2])
     begin = (
         min(max(at - int(u * side), 0), whole - side)
-        for at, u, side, whole in zip(pixel, luck[1:], size, ids.shape, strict=True)
+        for at, u, side, whole in zip(pixel, luck[1:], size, ids.shape[1:], strict=True)
     )
     y, x = begin
     return y, x
@@ -149,6 +154,10 @@ def charbonnier(x: Tensor) -> Tensor:
 def emphasis(subject: Tensor, c: Config, ranks: Ranks) -> Tensor:
     """The weights of pixels, B 1 F H W, of mean 1 over the batch of all ranks."""
     weight = 1 + (c.subject - 1) * subject
+    if c.swept:
+        held = rearrange(subject, "b c (t f) h w -> b c t f h w", f=FRAMES)
+        crossed = held.amax(3, keepdim=True) - held.amin(3, keepdim=True)
+        weight = weight + c.swept * crossed.expand_as(held).flatten(2, 3)
     mean = weight.mean()
     ranks.average([mean])
     return weight / mean
@@ -157,8 +166,12 @@ def emphasis(subject: Tensor, c: Config, ranks: Ranks) -> Tensor:
 def error(out: Tensor, video: Tensor, weight: Tensor, c: Config) -> Tensor:
     """Pixels, gradients at two scales and changes, weighted: B 3 F H W twice, B 1 F H W."""
     total = (charbonnier(out - video) * weight).mean()
+    if c.square:
+        total = total + c.square * ((out - video).square() * weight).mean()
     if c.changes:
-        gap = charbonnier(out.diff(dim=2) - video.diff(dim=2)) * weight[:, :, 1:]
+        # Squared: where a thing may have gone is unsure at first, and by absolute errors a decoder
+        # that is unsure had best show four equal frames.
+        gap = (out.diff(dim=2) - video.diff(dim=2)).square() * weight[:, :, 1:]
         between = torch.ones(gap.shape[2], device=gap.device)
         between[FRAMES - 1 :: FRAMES] = c.borders
         total = total + c.changes * (gap * (between / between.mean())[:, None, None]).mean()
