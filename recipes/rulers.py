@@ -171,8 +171,8 @@ class Moves:
 
 
 def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
-    """Tracks of things in the folders' clips, with what the record says of them: as they are, and
-    as the eye sees them in a softened clip. Each is also shown backwards and frozen."""
+    """Tracks of things in the folders' clips, with what the record says of them: as they are, as
+    the eye sees them, and as it does in a softened clip. Each is also shown backwards and frozen."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     eye = eye.requires_grad_(False).eval()
@@ -185,8 +185,8 @@ def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
         soft = wear.softened(x, rng)
         truly = lessons.seen_truly(np.array(clip.ids), Scene.from_json(clip.scenes[0]))
         with torch.inference_mode():
-            seen = eye(soft)
-        for shown, sight in ((x, truly), (soft, seen)):
+            sharp, seen = eye(x), eye(soft)
+        for shown, sight in ((x, truly), (x, sharp), (soft, seen)):
             back = tracks.background(shown, sight)
             for track in tracks.tracks(sight):
                 if track.color not in named:

@@ -1,16 +1,18 @@
 """Laws 4 and 14 of marble's compressor, its closed form, and its budget."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from worldreel.models.compressor import FRAMES, Compressor
+from worldreel.models.compressor import FRAMES, Compressor, moved
 from worldreel.models.presets import MARBLE_COMPRESSOR, TINY_COMPRESSOR
 
 
-@pytest.fixture(scope="module")
-def model():
+@pytest.fixture(scope="module", params=[False, True], ids=["still", "moves"])
+def model(request):
     torch.manual_seed(0)
-    net = Compressor(TINY_COMPRESSOR)
+    net = Compressor(dataclasses.replace(TINY_COMPRESSOR, moves=request.param))
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.1)
     net.basis.normal_(std=0.05)
@@ -48,6 +50,26 @@ def test_only_frames_in_a_latents_reach_change(model):
         low, high = FRAMES * t, FRAMES * (t + model.reach)
         assert moved.min() >= low and moved.max() < high
         assert set(range(low, min(low + FRAMES, 20))) <= set(moved.tolist())
+
+
+def test_a_flow_says_where_pixels_come_from():
+    x = video(1)[:, :, 0]  # 1 3 32 48
+    flow = torch.zeros(1, 2, 8, 12)
+    assert torch.allclose(moved(x, flow), x, atol=1e-5)
+    flow[:, 0], flow[:, 1] = 1.0, -0.5  # a cell of four pixels from the right, two from above
+    assert torch.allclose(moved(x, flow)[:, :, 2:, :-4], x[:, :, :-2, 4:], atol=1e-4)
+    assert torch.allclose(moved(x, flow)[:, :, 0, :-4], x[:, :, 0, 4:], atol=1e-4), "the border"
+
+
+def test_a_flow_starts_from_none():
+    torch.manual_seed(0)
+    still = Compressor(TINY_COMPRESSOR)
+    moving = Compressor(dataclasses.replace(TINY_COMPRESSOR, moves=True))
+    moving.load_state_dict(still.state_dict(), strict=False)
+    z = torch.randn(1, 8, 2, 2, 3, generator=torch.Generator().manual_seed(2))
+    for model in (still, moving):
+        model.basis.normal_(std=0.05, generator=torch.Generator().manual_seed(3))
+    assert torch.allclose(still.decode(z), moving.decode(z), atol=1e-5)
 
 
 def test_encoding_stays_within_a_latents_frames(model):

@@ -77,11 +77,26 @@ class Decoder(nn.Module):
         self.up = Conv(p.coarse, p.fine * 16, 1)
         self.fine = nn.Sequential(*(ResBlock(p.fine) for _ in range(p.decoder_blocks[1])))
         self.out = _from_zero(Conv(p.fine, 3 * FRAMES * 16, 3, padding=1))
+        self.flow = _from_zero(Conv(p.fine, 2 * FRAMES, 3, padding=1)) if p.moves else None
 
-    def forward(self, z: Tensor, past: Tensor) -> Tensor:  #       BT C H/16 W/16, twice
+    def forward(self, z: Tensor, past: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Two of BT C H/16 W/16 to pixels BT 12 H W, and where they come from, in cells of four
+        pixels right and down: BT 8 H/4 W/4, each frame's own two together."""
         x = self.coarse(self.here(z) + self.before(past))
         x = self.fine(functional.pixel_shuffle(self.up(x), 4))  #  BT w H/4 W/4
-        return functional.pixel_shuffle(self.out(x), 4)  #         BT 12 H W
+        flow = None if self.flow is None else self.flow(x)
+        return functional.pixel_shuffle(self.out(x), 4), flow
+
+
+def moved(video: Tensor, flow: Tensor) -> Tensor:
+    """Frames N 3 H W, each pixel taken from where the flow says (N 2 H/4 W/4: right and down, in
+    cells of four pixels)."""
+    n, _, h, w = video.shape
+    across, down = functional.interpolate(flow, (h, w), mode="bilinear").unbind(1)
+    x = (torch.arange(w, device=video.device) + 0.5 + 4 * across) * (2 / w) - 1
+    y = (torch.arange(h, device=video.device)[:, None] + 0.5 + 4 * down) * (2 / h) - 1
+    where = torch.stack([x, y], dim=-1)  #                          N H W 2
+    return functional.grid_sample(video, where, padding_mode="border", align_corners=False)
 
 
 class Compressor(nn.Module):
@@ -171,8 +186,11 @@ class Compressor(nn.Module):
         fast = torch.channels_last
         z = z.to(self.dtype).contiguous(memory_format=fast)
         old = old.to(self.dtype).contiguous(memory_format=fast)
-        x = skip + self.decoder(z, old).float()
-        return rearrange(x, "(b t) (c f) h w -> b c (t f) h w", b=b, f=FRAMES)
+        drawn, flow = self.decoder(z, old)
+        x = rearrange(skip + drawn.float(), "n (c f) h w -> (n f) c h w", f=FRAMES)
+        if flow is not None:
+            x = moved(x, rearrange(flow.float(), "n (f c) h w -> (n f) c h w", f=FRAMES))
+        return rearrange(x, "(b t f) c h w -> b c (t f) h w", b=b, f=FRAMES)
 
     def stream(
         self,
@@ -192,6 +210,7 @@ class Compressor(nn.Module):
     def flops_per_pixel(self) -> float:
         """Floating-point operations to decode one pixel of one frame (2 per multiply-add)."""
         p = self.preset
-        fine = 16 * (18 * p.fine**2 * p.decoder_blocks[1] + 9 * p.fine * 192)
+        ends = 192 + 2 * FRAMES * p.moves
+        fine = 16 * (18 * p.fine**2 * p.decoder_blocks[1] + 9 * p.fine * ends)
         coarse = 18 * p.coarse**2 * p.decoder_blocks[0] + p.coarse * (2 * p.channels + 16 * p.fine)
         return 2 * (fine + coarse + p.channels * _PATCH) / (FRAMES * STRIDE * STRIDE)

@@ -40,13 +40,17 @@ class DitPreset:
 
 @dataclass(frozen=True, kw_only=True)
 class CompressorPreset:
-    """marble's compressor: 16x16 in space and 4 in time. Widths at a 16th and a 4th of the size."""
+    """marble's compressor: 16x16 in space and 4 in time. Widths at a 16th and a 4th of the size.
+
+    moves: the decoder says of each frame, too, where its pixels come from.
+    """
 
     channels: int
     coarse: int
     fine: int
     encoder_blocks: tuple[int, int]  # at a 4th, at a 16th
     decoder_blocks: tuple[int, int]  # at a 16th, at a 4th
+    moves: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
