@@ -171,8 +171,8 @@ class Moves:
 
 
 def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
-    """Tracks of things in the folders' clips, with what the record says of them: as they are, as
-    the eye sees them, and as it does in a softened clip. Each is also shown backwards and frozen."""
+    """Tracks of things in the folders' clips, with what the record says of them: as they are, and
+    as the eye sees them, in a softened clip, too. Each is also shown backwards and frozen."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     eye = eye.requires_grad_(False).eval()
