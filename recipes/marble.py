@@ -9,6 +9,9 @@ Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
     worldreel train text marble --out runs/marble-text
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train dit marble
 
+The packaged weights are of a run without the last of the transformer's phases, in which it would
+learn what streams serve (docs/stream.md): its 3,000 steps were spent on the phase before.
+
 Training seeds start at 200,000; weights are chosen on seeds from 100,000; figures are reported on
 seeds 0 to n-1. What was tried and lost is in docs/LOG.md.
 """
@@ -46,7 +49,7 @@ RAW, LATENTS = "runs/data", "runs/latents"
 class Folder:
     """Raw clips to render: where, from which seed, how many, how large and how long (0: stills).
 
-    within: words that its scenes keep to; none for the whole world.
+    within: words that its scenes keep to; none for the whole world. shots: one to three of them.
     """
 
     name: str
@@ -55,6 +58,7 @@ class Folder:
     size: tuple[int, int]
     seconds: float
     within: tuple[str, ...] = ()
+    shots: bool = False
 
 
 SMALL, BASE, TALL, SQUARE = (144, 80), (256, 144), (80, 144), (96, 96)
@@ -62,7 +66,7 @@ PLAIN = tuple(sorted(CORE))  # balls, cubes, cylinders and cones on four grounds
 
 
 def folders() -> tuple[Folder, ...]:
-    """c: of the core; r: of the whole world. 24 and 48 frames, and stills."""
+    """c: of the core; r: of the whole world; s: in shots. 24 and 48 frames, and stills."""
     plain = (
         Folder(name="c24", first_seed=2_000_000, count=6144, size=SMALL, seconds=2, within=PLAIN),
         Folder(name="c1", first_seed=2_100_000, count=8192, size=SMALL, seconds=0, within=PLAIN),
@@ -78,6 +82,7 @@ def folders() -> tuple[Folder, ...]:
         Folder(name="rp24", first_seed=3_210_000, count=64, size=TALL, seconds=2),
         Folder(name="rq24", first_seed=3_220_000, count=64, size=SQUARE, seconds=2),
         Folder(name="r48", first_seed=3_230_000, count=192, size=SMALL, seconds=4),
+        Folder(name="s48", first_seed=3_240_000, count=192, size=SMALL, seconds=4, shots=True),
     )
     return (*plain, *whole)
 
@@ -115,8 +120,21 @@ TASKS = {
 }  # fmt: skip
 
 
+# For streams: clips go on in a quarter of the steps, in half of those with references in sight and
+# in half of them at a stream's own split.
+LONG = {
+    "blank": 0.50, "first": 0.09, "extend": 0.0625, "stream": 0.0625, "refer": 0.125,
+    "backward": 0.02, "first_and_last": 0.04, "connect": 0.01, "keyframes": 0.02, "span": 0.01,
+    "inpaint": 0.01, "outpaint": 0.01, "loosen": 0.04,
+}  # fmt: skip
+STREAMS = {
+    "tasks": LONG, "context_level": 0.5, "context_exact": 0.3, "own": 0.1, "staggered": 0.1,
+    "spans": 0.7,
+}  # fmt: skip
+
+
 def dit() -> dit_stage.Config:
-    """Few tokens first: stills, then small clips, then every size and length."""
+    """Few tokens first: stills, then small clips, then every size and length; streams last."""
     stills = dit_stage.Phase(steps=400, buckets=_buckets({"c1": (0.5, 128), "r1": (0.5, 128)}))
     small = {"c24": (0.4, 32), "r24": (0.4, 32), "c1": (0.1, 64), "r1": (0.1, 64)}
     every = {
@@ -124,12 +142,18 @@ def dit() -> dit_stage.Config:
         "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
         "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
     }  # fmt: skip
+    longer = {
+        "c24": (0.20, 32), "r24": (0.20, 32), "c1": (0.05, 160), "r1": (0.05, 160),
+        "c48": (0.15, 16), "r48": (0.20, 16), "s48": (0.10, 16), "rb24": (0.03, 8),
+        "rp24": (0.01, 32), "rq24": (0.01, 32),
+    }  # fmt: skip
     return dit_stage.Config(
         preset=presets.MARBLE_DIT,
         phases=(
             stills,
             dit_stage.Phase(steps=4600, buckets=_buckets(small)),
-            dit_stage.Phase(steps=15000, buckets=_buckets(every)),
+            dit_stage.Phase(steps=12000, buckets=_buckets(every)),
+            dit_stage.Phase(steps=3000, buckets=_buckets(longer), settings=STREAMS),
         ),
         text="runs/marble-text/final",
         decay_share=0.6,
@@ -178,8 +202,9 @@ SETTINGS = Settings(
 def render_all() -> None:
     for f in folders():
         settings = synth.Settings(
-            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, within=f.within
-        )
+            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, within=f.within,
+            shots=f.shots,
+        )  # fmt: skip
         synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=2)
 
 

@@ -245,7 +245,7 @@ def seeded(seed: int) -> torch.Generator:
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (3, 2, 1, 2, 2), (1, 2, 2, 1, 3), (2, 1, 3, 3, 1)])
-@pytest.mark.parametrize("task", canvas.TASKS)
+@pytest.mark.parametrize("task", canvas.DRAWS)
 def test_each_task_keeps_the_same_latents_in_all_clips_and_leaves_some_to_paint(task, shape):
     clean, weight, draw = clip(shape=shape), {task: 1.0}, seeded(0)
     if canvas.DRAWS[task][2] > shape[2]:
@@ -256,7 +256,8 @@ def test_each_task_keeps_the_same_latents_in_all_clips_and_leaves_some_to_paint(
         board = canvas.random(clean, generator=draw, tasks=weight, soft=0.5, ring=i % 2 == 1)
         assert torch.equal(board.kept, board.kept[:1].expand_as(board.kept))
         assert (board.freedom > 0).any() and board.ring == (i % 2 == 1)
-        assert torch.equal(bits(board.known), bits(clean))
+        if task not in canvas.CUTS:
+            assert torch.equal(bits(board.known), bits(clean)) and not board.references
         hard = canvas.random(clean, generator=draw, tasks=weight, soft=0.0)
         assert hard.kept.any() == (task not in ("blank", "loosen"))
         if task != "loosen":
@@ -290,6 +291,39 @@ def test_each_task_keeps_what_its_name_says():
             assert (inside == inside[:1]).all()
             rows, columns = inside[0].any(1), inside[0].any(0)
             assert torch.equal(inside[0], rows[:, None] & columns) and inside.any()
+
+
+def test_a_stream_is_cut_anywhere_and_keeps_the_first_half():
+    source, draw, seen = clip(shape=(1, 1, 15, 1, 1)), seeded(1), Counter()
+    source[0, 0, :, 0, 0] = torch.arange(15)
+    for _ in range(200):
+        board = canvas.random(source, generator=draw, tasks={"stream": 1.0}, soft=0.0)
+        first, count = int(board.known[0, 0, 0, 0, 0]), board.shape[2]
+        assert torch.equal(board.known, source[:, :, first : first + count])
+        assert frames(board) == [0] * (count // 2) + [1] * (count // 2) and not board.references
+        seen[count, first] += 1
+    assert set(seen) == {(6, at) for at in range(10)} | {(12, at) for at in range(4)}
+    short = canvas.random(source[:, :, :5], generator=draw, tasks={"stream": 1.0}, soft=0.0)
+    assert frames(short) == [0, 0, 1, 1, 1]
+
+
+def test_references_come_from_outside_the_window_mostly_from_the_beginning():
+    source, draw, seen = clip(shape=(1, 1, 15, 1, 1)), seeded(2), Counter()
+    source[0, 0, :, 0, 0] = torch.arange(15)
+    for _ in range(400):
+        board = canvas.random(source, generator=draw, tasks={"refer": 1.0}, soft=0.0)
+        known, half = board.known[0, 0, :, 0, 0].tolist(), board.shape[2] // 2
+        shown = [r.item() for r in board.references]
+        assert board.shape[2] in canvas.WINDOWS and known[0] > 0
+        assert 1 <= len(shown) <= 4 and len({*shown, *known}) == len(shown) + len(known)
+        kept = int((board.freedom == 0).sum())
+        assert frames(board) == [0] * kept + [1] * (2 * half - kept) and 0 < kept < 2 * half
+        seen["half"] += kept == half
+        seen["one"] += len(shown) == 1
+        seen["anchor"] += shown == [*range(len(shown))]
+        seen["later"] += max(shown) > known[-1]
+    assert 220 < seen["half"] < 320 and 220 < seen["one"] < 340
+    assert 260 < seen["anchor"] < 360 and seen["later"] > 20
 
 
 def test_the_default_mixture_is_half_blank_and_a_fifth_fractional():

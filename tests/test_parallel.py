@@ -20,11 +20,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 STAGES = {"dit": dit, "few": few, "compressor": compressor, "text": text}
 # Muon's bfloat16 makes 1e-2 of a rounding error in a gradient: small steps keep that small.
 GIVEN = {
-    "dit": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},
+    "dit": {
+        "bf16": "false", "lr": "1e-4", "adam_lr": "1e-4", "own": "0.3", "staggered": "0.3",
+        "tasks": "{'blank': 1, 'first': 1, 'inpaint': 1, 'stream': 1, 'refer': 2}",
+    },
     "few": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},
     "compressor": {"bf16": "false"},
     "text": {},
-}
+}  # fmt: skip
 
 # The compressor's closed form takes seconds, and has its own test.
 QUICK = """

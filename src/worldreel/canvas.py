@@ -272,14 +272,6 @@ def _ends(clean: Tensor, first: int, last: int, strength: float | Tensor) -> Can
     return canvas
 
 
-def _extend(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canvas:
-    return _ends(clean, _between(1, clean.shape[2] - 1, generator), 0, strength)
-
-
-def _backward(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canvas:
-    return _ends(clean, 0, _between(1, clean.shape[2] - 1, generator), strength)
-
-
 def _connect(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canvas:
     first = _between(1, clean.shape[2] - 2, generator)
     return _ends(clean, first, _between(1, clean.shape[2] - 1 - first, generator), strength)
@@ -302,6 +294,34 @@ def _span(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canv
     return keep(loosen(clean, 1.0), clean, where=where, strength=strength)
 
 
+def _window(clean: Tensor, before: int, generator: Generator) -> tuple[int, int]:
+    """A stream's window in a clip, with at least `before` latents of it before the window."""
+    room = clean.shape[2] - before
+    fitting = [n for n in WINDOWS if n <= room] or [room]
+    length = fitting[_between(0, len(fitting) - 1, generator)]
+    start = _between(before, clean.shape[2] - length, generator)
+    return start, start + length
+
+
+def _stream(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canvas:
+    start, stop = _window(clean, 0, generator)
+    return _ends(clean[:, :, start:stop], (stop - start) // 2, 0, strength)
+
+
+def _refer(clean: Tensor, strength: float | Tensor, generator: Generator) -> Canvas:
+    start, stop = _window(clean, 1, generator)
+    own = _between(0, 1, generator)  # a stream's split, or any
+    kept = (stop - start) // 2 if own else _between(1, stop - start - 1, generator)
+    places, most = [*range(start), *range(stop, clean.shape[2])], 4
+    if _between(0, 3, generator):  # a stream's anchor, mostly of one latent
+        places, most = places[:start], 1 if _between(0, 3, generator) else 4
+    else:  # pictures from anywhere
+        order = torch.randperm(len(places), generator=generator, device=generator.device)
+        places = [places[i] for i in order.tolist()]
+    shown = places[: _between(1, min(most, len(places)), generator)]
+    return refer(_ends(clean[:, :, start:stop], kept, 0, strength), clean[:, :, shown])
+
+
 def _rectangle(clean: Tensor, generator: Generator) -> Tensor:
     """1 1 T H W, True inside a rectangle that is neither empty nor the whole picture."""
     h, w = clean.shape[3:]
@@ -322,12 +342,15 @@ def _outpaint(clean: Tensor, strength: float | Tensor, generator: Generator) -> 
     return keep(loosen(clean, strength), clean, where=_rectangle(clean, generator))
 
 
-# name: its weight, its draw, and the fewest latents that it needs in time and in a picture
+WINDOWS = (6, 12)  # latents that a stream sees at once: it keeps the first half of them
+
+# name: its weight, its draw, and the fewest latents that it needs in time and in a picture; those
+# of no weight are a recipe's to choose: they cut a window out of the clip
 DRAWS: dict[str, tuple[float, Draw, int, int]] = {
     "blank": (0.50, lambda clean, *_: loosen(clean, 1.0), 1, 1),
     "first": (0.10, lambda clean, strength, _: _ends(clean, 1, 0, strength), 2, 1),
-    "extend": (0.08, _extend, 2, 1),
-    "backward": (0.04, _backward, 2, 1),
+    "extend": (0.08, lambda x, s, g: _ends(x, _between(1, x.shape[2] - 1, g), 0, s), 2, 1),
+    "backward": (0.04, lambda x, s, g: _ends(x, 0, _between(1, x.shape[2] - 1, g), s), 2, 1),
     "first_and_last": (0.04, lambda clean, strength, _: _ends(clean, 1, 1, strength), 3, 1),
     "connect": (0.02, _connect, 3, 1),
     "keyframes": (0.04, _keyframes, 2, 1),
@@ -335,9 +358,12 @@ DRAWS: dict[str, tuple[float, Draw, int, int]] = {
     "inpaint": (0.02, _inpaint, 1, 2),
     "outpaint": (0.02, _outpaint, 1, 2),
     "loosen": (0.10, lambda clean, strength, _: loosen(clean, strength), 1, 1),
+    "stream": (0.00, _stream, 2, 1),
+    "refer": (0.00, _refer, 3, 1),
 }
 
-TASKS: Mapping[str, float] = {name: weight for name, (weight, *_) in DRAWS.items()}
+TASKS: Mapping[str, float] = {name: weight for name, (weight, *_) in DRAWS.items() if weight}
+CUTS = frozenset(DRAWS) - frozenset(TASKS)  # their canvases are shorter than the clip
 
 
 def random(
@@ -350,6 +376,7 @@ def random(
 ) -> Canvas:
     """A canvas to train on, for clean latents B C T H W: known = clean, one task for the batch.
 
+    A task of CUTS knows a window of the clips, and shows latents from outside it as references.
     Which latents are kept is the same for all clips; how free the others are may differ. `tasks`
     weighs the names of DRAWS; those that the clips are too small for are left out. `soft` is the
     share in which a task that keeps latents leaves them, or what it paints, a fractional freedom;

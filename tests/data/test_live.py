@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from worldreel.data import synth
+from worldreel.data import clip, synth
 from worldreel.data.encode import encode
 from worldreel.data.live import Fresh, Live
 from worldreel.data.loader import Bucket, Loader
@@ -47,6 +47,36 @@ def test_a_clip_is_what_the_same_seed_gives_on_disk(compressor, tmp_path):
     for i, seed in enumerate(stored.seeds):
         assert any(torch.equal(stored.latents[i], z) for z in seen[seed])
     assert set(seen) == set(range(40, 48)) and all(len(v) == 2 for v in seen.values())
+
+
+def test_the_words_of_several_shots_are_those_on_disk(compressor, tmp_path):
+    """Of which shot, from which latent on, in the mirrored twin's words too."""
+    settings = synth.Settings(size=(16, 16), seconds=4, shots=True)
+    synth.synthesize(tmp_path / "raw", settings, first_seed=43, count=4)
+    encode(tmp_path / "raw", tmp_path / "latents", compressor)
+    stored = Loader([Bucket(path=tmp_path / "latents", batch=8)], seed=0, chinese=0)
+    source = fresh(settings=settings, first_seed=43, reuse=1)
+    live = Live([source], compressor, seed=0, jobs=0, chinese=0)
+    known = {
+        (c.seed, c.mirrored, caption.text): (caption, [start // 4 for start in c.starts])
+        for own in clip.read(tmp_path / "raw/shard-0000000043")
+        for c in (own, own.mirrored_twin())
+        for caption in c.captions
+    }
+    count = 0
+    for batch in (next(stored), next(live), next(live)):
+        assert batch.spans and batch.spans[0][0] == 0
+        for row, (seed, text) in enumerate(zip(batch.seeds, batch.captions, strict=True)):
+            found = [known[key] for key in known if (key[0], key[2]) == (seed, text)]
+            for at, said in batch.spans:
+                own = {slot: int(values[row]) for slot, values in said.items()}
+                told = []
+                for caption, starts in found:
+                    parts = [part.labels for part in caption.parts] or [caption.labels]
+                    told.append(dict(parts[sum(start <= at for start in starts) - 1]))
+                assert own in told
+                count += at > 0
+    assert count > 8
 
 
 def test_every_clip_and_its_twin_come_as_often_as_asked_and_then_new_ones(compressor):

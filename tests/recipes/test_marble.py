@@ -13,10 +13,21 @@ def test_what_is_trained_on_is_rendered_and_encoded():
     for stage in (marble.dit(), marble.few()):
         buckets = [bucket for phase in stage.phases for bucket in phase.buckets]
         assert {Path(bucket.path).name for bucket in buckets} <= names
-        assert sum(stage.tasks.values()) == pytest.approx(1)
+        mixes = [stage.tasks, *(p.settings.get("tasks", stage.tasks) for p in stage.phases)]
+        assert [sum(mix.values()) for mix in mixes] == pytest.approx([1] * len(mixes))
     seeds = sorted((f.first_seed, f.first_seed + f.count) for f in marble.folders())
     assert all(a[1] <= b[0] for a, b in zip(seeds, seeds[1:], strict=False))
     assert seeds[0][0] >= 200_000
+
+
+def test_the_last_phase_goes_on_in_a_quarter_half_with_references_half_as_a_stream():
+    c = marble.dit()
+    assert c.at(c.total - 1).tasks == marble.LONG and c.at(c.total - 3001).tasks == marble.TASKS
+    onward = {name: marble.LONG[name] for name in ("extend", "stream", "refer")}
+    assert sum(onward.values()) == 0.25 and onward["refer"] == 0.125
+    assert onward["stream"] + onward["refer"] / 2 == 0.125
+    shots = {f.name for f in marble.folders() if f.shots}
+    assert shots & {Path(bucket.path).name for bucket in c.phases[-1].buckets}
 
 
 def test_few_steps_are_a_trial_that_nothing_else_reads():

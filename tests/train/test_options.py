@@ -18,6 +18,8 @@ NOW = 1e-9  # minutes: stop after one step
 ALL = {
     "preset.layers": "3", "preset.predicts": "x", "muon": "false", "bypass": "0.5",
     "contrast": "0.05", "averages": "(0.0, 0.5)", "mean": "0.5", "std": "0.7", "twins": "false",
+    "context_level": "0.5", "context_exact": "0.2", "own": "0.5", "staggered": "0.5",
+    "tasks": "{'blank': 1, 'stream': 1, 'refer': 2}",
 }  # fmt: skip
 
 

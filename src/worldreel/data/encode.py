@@ -99,16 +99,30 @@ def _encode(
             [[_classes(caption.labels) for caption in clip.captions] for clip in rows]
         ),
     }
+    if any(len(clip.starts) > 1 for clip in rows):
+        arrays["shots"] = _shots(rows)  #              n captions shots slots   uint8
     records = [
         {
             "seed": clip.seed,
             "mirrored": clip.mirrored,
             "captions": [[caption.text, caption.language] for caption in clip.captions],
+            **({"starts": [s // STRIDE[0] for s in clip.starts]} if "shots" in arrays else {}),
         }
         for clip in rows
     ]
     about = {"compressor": mark, "slots": list(LABELS), "still": len(rows[0].frames) == 1}
     clips.put(path, arrays, about | {"clips": records})
+
+
+def _shots(rows: Sequence[Clip]) -> np.ndarray:
+    """What each caption says of each shot; zeros where a clip has fewer shots than others."""
+    most = max(len(clip.starts) for clip in rows)
+    said = np.zeros((len(rows), len(rows[0].captions), most, len(LABELS)), np.uint8)
+    for i, clip in enumerate(rows):
+        for j, caption in enumerate(clip.captions):
+            for k, part in enumerate(caption.parts):
+                said[i, j, k] = _classes(part.labels)
+    return said
 
 
 def _classes(labels: Mapping[str, int]) -> np.ndarray:

@@ -20,9 +20,9 @@ import torch
 from torch import Tensor
 
 from worldreel.data import synth, takes
-from worldreel.data.clip import STRIDE, Clip
+from worldreel.data.clip import STRIDE, Caption, Clip
 from worldreel.data.encode import Compressor, pixels
-from worldreel.data.loader import Batch, turn
+from worldreel.data.loader import Batch, spans, turn
 from worldreel.errors import CheckpointError
 from worldreel.world.labels import LABELS
 
@@ -267,6 +267,11 @@ def _without_frames(clip: Clip) -> Clip:
     return Clip(**{**vars(clip), "frames": nothing, "ids": nothing, "dense": nothing})
 
 
+def _parts(caption: Caption) -> list[tuple[int, Mapping[str, int]]]:
+    """What a caption says, and from which latent on."""
+    return [(p.start // STRIDE[0], p.labels) for p in caption.parts] or [(0, caption.labels)]
+
+
 def _batch(
     which: int, rows: Sequence[tuple[_Row, tuple[int, ...]]], source: Fresh, chinese: float
 ) -> Batch:
@@ -290,5 +295,6 @@ def _batch(
         dense=torch.stack([row.dense for row, _ in rows]).float(),
         captions=[caption.text for caption in picked],
         seeds=[row.clip.seed for row, _ in rows],
+        spans=spans([_parts(caption) for caption in picked]),
         **table,
     )

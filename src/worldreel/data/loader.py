@@ -34,7 +34,11 @@ class Bucket:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """B clips of one shape. said: labels of the chosen captions; labels: of all that is true."""
+    """B clips of one shape. said: labels of the chosen captions; labels: of all that is true.
+
+    spans: where any of the clips has several shots, from which latent on (the first is 0) which
+    labels the captions say of the shots; a clip of one shot says the same in all of them.
+    """
 
     bucket: int  # which of the loader's
     still: bool  # T = 1: pictures, encoded as four equal frames
@@ -44,6 +48,21 @@ class Batch:
     labels: dict[str, Tensor]  #   slot -> B, int64
     said: dict[str, Tensor]  #     slot -> B, int64
     seeds: list[int]
+    spans: tuple[tuple[int, dict[str, Tensor]], ...] = ()
+
+
+def spans(
+    told: Sequence[Sequence[tuple[int, Mapping[str, int]]]],
+) -> tuple[tuple[int, dict[str, Tensor]], ...]:
+    """A batch's spans, from each clip's own: (first latent, labels), in order, the first at 0."""
+    starts = sorted({start for own in told for start, _ in own})
+    if len(starts) < 2:
+        return ()
+    made = []
+    for at in starts:
+        heard = [next(said for start, said in reversed(own) if start <= at) for own in told]
+        made.append((at, {slot: torch.tensor([int(s[slot]) for s in heard]) for slot in heard[0]}))
+    return tuple(made)
 
 
 class Weighted(Protocol):
@@ -149,6 +168,9 @@ class Loader:
             picks.append(pool[int(v * len(pool))])
         said = [shard.said[row][pick] for (shard, row), pick in zip(rows, picks, strict=True)]
         labels = [shard.labels[row] for shard, row in rows]
+        parts = []
+        if any(shard.shots is not None for shard, _ in rows):
+            parts = [shard.parts(row, n) for (shard, row), n in zip(rows, picks, strict=True)]
         return Batch(
             bucket=which,
             still=rows[0][0].still,
@@ -160,6 +182,7 @@ class Loader:
             labels=_by_slot(rows[0][0].slots, labels),
             said=_by_slot(rows[0][0].slots, said),
             seeds=[shard.seeds[row] for shard, row in rows],
+            spans=spans(parts),
         )
 
 
@@ -174,6 +197,16 @@ class _Shard:
     slots: list[str]
     still: bool
     mirrored: list[bool]
+    starts: list[list[int]]  # the first latents of each clip's shots
+    shots: np.ndarray | None = None  # n captions shots slots; None where all clips have one
+
+    def parts(self, row: int, pick: int) -> list[tuple[int, dict[str, int]]]:
+        """What a caption of a clip says, and from which latent on."""
+        starts, said = self.starts[row], self.said[row][pick][None]
+        if len(starts) > 1 and self.shots is not None:
+            said = self.shots[row][pick][: len(starts)]
+        pairs = zip(starts, said, strict=True)
+        return [(start, dict(zip(self.slots, own, strict=True))) for start, own in pairs]
 
 
 class _Room:
@@ -200,7 +233,8 @@ class _Room:
             seeds = [record["seed"] for record in records]
             shard = _Shard(
                 captions=captions, seeds=seeds, slots=about["slots"], still=about["still"],
-                mirrored=[record["mirrored"] for record in records], **parts,
+                mirrored=[record["mirrored"] for record in records],
+                starts=[record.get("starts", [0]) for record in records], **parts,
             )  # fmt: skip
             self.shards.append(shard)
         if not self.shards:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor, nn
@@ -39,13 +39,24 @@ from worldreel.world.labels import LABELS
 Lesson = Callable[[Batch, int, bool], Mapping[str, Tensor | float]]
 
 
+# What is looked up anew in each step, so that phases may differ in it.
+PER_STEP = frozenset(
+    ("tasks", "soft", "context_level", "context_exact", "mean", "std", "shift", "dropout")
+    + ("contrast", "bypass", "own", "staggered", "spans")
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Some steps on buckets of encoded clips (`data.encode`), or on clips rendered meanwhile."""
+    """Some steps on buckets of encoded clips (`data.encode`), or on clips rendered meanwhile.
+
+    settings: of the course, those of PER_STEP, that are others in this phase.
+    """
 
     steps: int
     buckets: tuple[Bucket, ...] = ()
     fresh: tuple[Fresh, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if bool(self.buckets) == bool(self.fresh):
@@ -76,7 +87,8 @@ class Course:
     twins: bool = True  # whether mirrored clips are trained on
     tasks: Mapping[str, float] = field(default_factory=lambda: dict(TASKS))
     soft: float = 0.25
-    context_level: float = 0.3  # kept latents are shown at up to this level, half of the time at 0
+    context_level: float = 0.3  # kept latents are shown at up to this level
+    context_exact: float = 0.5  # share of clips in which they are shown at level 0
     ema: float = 0.999
     averages: tuple[float, ...] = ()
     compile: bool = True
@@ -84,10 +96,27 @@ class Course:
     seed: int = 0
     save_every: float = 180.0  # seconds
 
+    def __post_init__(self) -> None:
+        known = PER_STEP & {f.name for f in dataclasses.fields(self)}
+        for phase in self.phases:
+            if fixed := sorted(set(phase.settings) - known):
+                raise ValueError(
+                    f"a phase cannot set {fixed[0]}: one of {', '.join(sorted(known))}"
+                )
+            dataclasses.replace(self, phases=(), **phase.settings)  # what they must be is checked
+
     @property
     def total(self) -> int:
         """The steps of all phases."""
         return sum(p.steps for p in self.phases)
+
+    def at(self, step: int) -> Self:
+        """What holds at a step: the settings of its phase in place of the course's own."""
+        for phase in self.phases:
+            step -= phase.steps
+            if step < 0:
+                return dataclasses.replace(self, **phase.settings) if phase.settings else self
+        return self
 
     @property
     def dtype(self) -> torch.dtype:
@@ -170,8 +199,11 @@ class Learner:
 
     def states(self, batch: Batch) -> Tensor:
         """The words of a batch's captions: B M E."""
-        said = torch.stack([batch.said[slot] for slot in self.text.labels], dim=1)  # B M
-        return self.text.stated(said.to(self.ranks.device))
+        return _stated(self, batch.said)
+
+    def spans(self, batch: Batch) -> list[tuple[int, Tensor]]:
+        """The words of each of a batch's spans, B M E, and the latent from which on they hold."""
+        return [(start, _stated(self, said)) for start, said in batch.spans]
 
     def descend(self, loss: Tensor, factor: float) -> float:
         """One step of the optimiser, on the ranks' common gradient; the gradient's norm."""
@@ -198,6 +230,12 @@ class Learner:
         self.ema.load_state_dict(held.extra["ema"])
         for given, average in self.averages.items():
             average.load_state_dict(held.extra["averages"][str(given)])
+
+
+def _stated(learner: Learner, labels: Mapping[str, Tensor]) -> Tensor:
+    """States of labels, slot to B: B M E."""
+    said = torch.stack([labels[slot] for slot in learner.text.labels], dim=1)  # B M
+    return learner.text.stated(said.to(learner.ranks.device))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ a resumed run goes on bit for bit, and several ranks take the steps that one wou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -26,18 +26,26 @@ from worldreel.canvas import Canvas
 from worldreel.data.clip import DENSE
 from worldreel.data.loader import Batch
 from worldreel.errors import RequestError
-from worldreel.models.dit import DiT
+from worldreel.models.dit import DiT, Read
 from worldreel.parallel import Ranks
+from worldreel.tokens import Words
 from worldreel.train import recipe
 from worldreel.train.course import Course, Learner, Stage, follow
 from worldreel.train.course import Phase as Phase  # a recipe's word
 
+OWN = (0.5, 0.95)  # levels from which the model paints what is kept: what it hides is its own
 SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest are measures
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Course):
-    """A course of clips, words and levels."""
+    """A course of clips, words and levels.
+
+    What a stream serves (docs/stream.md) is learned by three shares, each 0 until a recipe sets it.
+    own: of steps, in which what is kept is shown as the model itself would paint it. staggered: of
+    steps, in which levels rise from group to group of latents. spans: of clips of several shots, in
+    which the words of each shot are bound to its latents.
+    """
 
     mean: float = 0.0  # of the logit of training levels, and their spread
     std: float = 1.0
@@ -46,8 +54,19 @@ class Config(Course):
     dense: float = 0.1  # weight of the middle block's head
     contrast: float = 0.0  # how much a clip's velocity is pushed from its neighbour's (2506.05350)
     bypass: float = 0.0  # share of painted tokens that pass by the middle blocks (2501.04765)
+    own: float = 0.0
+    staggered: float = 0.0
+    spans: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bypass and self.spans:
+            raise ValueError("tokens that pass by must hear the same words: bypass=0 or spans=0")
+        for name in ("context_exact", "own", "staggered", "spans"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it is a share, from 0 to 1")
+        if not 0 <= self.context_level < 1:
+            raise ValueError(f"context_level is {self.context_level}; give 0 or more, below 1")
         if not 0 <= self.bypass < 1:
             raise ValueError(
                 f"bypass is {self.bypass}; it is a share of tokens, at least 0, below 1"
@@ -56,13 +75,21 @@ class Config(Course):
 
 @dataclass(frozen=True, kw_only=True)
 class Draw:
-    """What is random in one step, for this rank's clips: a function of the seed and the step."""
+    """What is random in one step, for this rank's clips: a function of the seed and the step.
+
+    T are the latents of the canvas, which may be a window of the clips.
+    """
 
     noise: Tensor  #    B C T H W
-    sigma: Tensor  #    B 1
+    sigma: Tensor  #    B 1, or B T
     context: Tensor  #  B 1
     silent: Tensor  #   B, True where the words are dropped
     freedom: Tensor  #  B 1 T H W, a canvas's: what is kept, and how free the rest is
+    places: Tensor | None = None  #  B T, which latents of the clips the canvas has; None: all
+    shown: Tensor | None = None  #   B n, which of them are references
+    own: Tensor | None = None  #     B 1, the level from which the model paints what is kept itself
+    again: Tensor | None = None  #   B C T H W, the noise for that; B 0 T H W where it does not
+    bound: Tensor | None = None  #   B, True where the words of several shots are bound to them
 
 
 def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
@@ -77,14 +104,66 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
         total, generator=generator, mean=c.mean, std=c.std, shift=c.shift
     )[:, None]  # fmt: skip
     u = torch.rand(3, total, generator=generator)
-    context = (torch.where(u[0] < 0.5, 0.0, c.context_level * u[1]))[:, None]
+    context = (torch.where(u[0] < c.context_exact, 0.0, c.context_level * u[1]))[:, None]
     silent = u[2] < c.dropout
-    nothing = torch.zeros(total, 1, *shape[2:])
-    board = canvas.random(nothing, generator=generator, tasks=c.tasks, soft=c.soft)
+    # drawn on clips that hold the number of each latent: so it is known which were taken
+    numbers = torch.arange(float(shape[2]))[:, None, None].expand(total, 1, *shape[2:])
+    board = canvas.random(numbers, generator=generator, tasks=c.tasks, soft=c.soft)
+    places = board.known[:, 0, :, 0, 0].long()
+    shown = [r[:, 0, :, 0, 0].long() for r in board.references]
+    staggers, paints = torch.rand(2, generator=generator).tolist()
+    v = torch.rand(2, total, generator=generator)
+    if staggers < c.staggered:
+        sigma = staggered(sigma, board.freedom, c, generator)
+    noise = noise.index_select(2, places[0].to(noise.device))
+    again = noise[:, :0]
+    if paints < c.own:
+        again = torch.randn(noise.shape, generator=luck, device=luck.device)
+    values = {
+        "noise": noise,
+        "sigma": sigma,
+        "context": context,
+        "silent": silent,
+        "freedom": board.freedom,
+        "places": places,
+        "shown": torch.cat(shown, dim=1) if shown else places[:, :0],
+        "own": (OWN[0] + (OWN[1] - OWN[0]) * v[0])[:, None],
+        "again": again,
+        "bound": v[1] < c.spans,
+    }
     mine = ranks.share_of(total)
-    values = (noise, sigma, context, silent, board.freedom)
-    n, s, k, q, f = (v[mine].to(ranks.device) for v in values)
-    return Draw(noise=n, sigma=s, context=k, silent=q, freedom=f)
+    return Draw(**{name: value[mine].to(ranks.device) for name, value in values.items()})
+
+
+def staggered(sigma: Tensor, freedom: Tensor, c: Config, generator: Generator) -> Tensor:
+    """Levels that rise from group to group of what is painted: B 1 to B T.
+
+    Half of the time they are a stream's with a lag, evenly spaced before the shift; else each
+    group's is drawn, and they are sorted. Groups have any length; of one latent: B 1, as it is.
+    """
+    painted = (freedom[0, 0].flatten(1) > 0).any(dim=1).nonzero()[:, 0]
+    count = freedom.shape[2] - int(painted[0])
+    if count < 2:
+        return sigma
+    size, even = (int(torch.randint(n, (), generator=generator)) for n in (count // 2, 2))
+    groups = (torch.arange(freedom.shape[2]) - painted[0]).clamp(min=0) // (size + 1)
+    many = (len(sigma), int(groups[-1]) + 1)
+    if even:
+        levels = rungs(1 - torch.rand(many[0], 1, generator=generator), many[1], c.shift)
+    else:
+        drawn = flow.draw_levels(
+            many[0] * many[1], generator=generator, mean=c.mean, std=c.std, shift=c.shift
+        )
+        levels = drawn.view(many).sort(dim=1).values
+    return levels[:, groups]
+
+
+def rungs(u: Tensor, count: int, shift: float) -> Tensor:
+    """Levels of `count` groups that set out one after the other, all on their way: B 1 to B count.
+
+    u: how far each still has to go until the next sets out, in (0, 1].
+    """
+    return flow.shifted((u + torch.arange(count)) / count, shift)
 
 
 class Truth(nn.Module):
@@ -116,20 +195,22 @@ def losses(
 ) -> tuple[Tensor, Tensor]:
     """The flow loss of a batch and the loss of what the middle block must know."""
     model, truth = learner.model, cast(Truth, learner.both["truth"]) if c.dense else None
-    clean = batch.latents.to(ranks.device)
-    d = draw(tuple(clean.shape), c, step, ranks)
-    board = Canvas(known=clean, freedom=d.freedom)
-    box = tokens.bag(board, patch=c.preset.patch, chunk=c.preset.chunk)
-    states = learner.states(batch)  #                                        B M E
-    mask = ~d.silent[:, None].expand(states.shape[:2])
-    words = model.read([(None, states, mask)], len(states))
+    whole, dense = batch.latents.to(ranks.device), batch.dense.to(ranks.device)
+    d = draw(tuple(whole.shape), c, step, ranks)
+    board, said = cut(whole, d), words(learner, batch, d, c)
+    clean, dense = board.known, dense if d.places is None else dense[:, d.places[0]]
+    if d.again is not None and d.again.shape[1]:
+        board = repainted(model, board, said, d)
+    per_frame = d.sigma.shape[1] > 1
+    box = tokens.bag(board, patch=c.preset.patch, chunk=c.preset.chunk, per_frame=per_frame)
+    heard = read(model, said, box)
     context = tokens.remember(model, board, box, context_level=d.context, noise=d.noise)
     if truth is not None:
         truth.seen.clear()  # what is kept is not scored
     x = canvas.start(board, d.noise, d.sigma)
     through = thinned(len(clean), len(box.painted.index), c, step, ranks)
     network = model if through is None else cast(tokens.Network, partial(model, through=through))
-    field_ = tokens.velocity(network, board, box, words, context=context, noise=d.noise)
+    field_ = tokens.velocity(network, board, box, heard, context=context, noise=d.noise)
     v = field_(x, d.sigma, d.sigma)
     levels = canvas.levels(board, d.sigma)
     flow_loss = flow.loss(v, clean, d.noise, levels)
@@ -138,7 +219,67 @@ def losses(
         flow_loss = flow_loss - c.contrast * apart
     if truth is None:
         return flow_loss, flow_loss.new_zeros(())
-    return flow_loss, truth.loss(batch.dense.to(ranks.device), box.painted, through)
+    return flow_loss, truth.loss(dense, box.painted, through)
+
+
+def cut(clips: Tensor, d: Draw) -> Canvas:
+    """The canvas that was drawn, of clean clips B C T H W."""
+    if d.places is None or d.shown is None:
+        return Canvas(known=clips, freedom=d.freedom)
+    board = Canvas(known=clips[:, :, d.places[0]], freedom=d.freedom)
+    return canvas.refer(board, clips[:, :, d.shown[0]]) if d.shown.shape[1] else board
+
+
+def words(learner: Learner, batch: Batch, d: Draw, c: Config) -> list[Words]:
+    """What is said of a batch, with spans counted from the canvas's first latent."""
+    states = learner.states(batch)  #                                        B M E
+    mask = ~d.silent[:, None].expand(states.shape[:2])
+    if not (batch.spans and c.spans) or d.bound is None:
+        return [Words(states=states, mask=mask)]
+    spans, bound = learner.spans(batch), d.bound[:, None, None]
+    stops = [*(start for start, _ in spans[1:]), None]
+    told = [
+        Words(states=torch.where(bound, own, states), mask=mask, start=start, stop=stop)
+        for (start, own), stop in zip(spans, stops, strict=True)
+    ]
+    return told if d.places is None else earlier(told, int(d.places[0, 0]))
+
+
+def earlier(said: Sequence[Words], by: int) -> list[Words]:
+    """Words on a canvas that begins so many latents later."""
+    return [
+        replace(w, start=w.start - by, stop=None if w.stop is None else w.stop - by) for w in said
+    ]
+
+
+def read(model: DiT, said: Sequence[Words], box: tokens.Bag) -> list[Read]:
+    """Words as each run of painted tokens reads them, as a stream's are."""
+    if len(said) == 1:
+        return model.read([(None, said[0].states, said[0].mask)], len(said[0].states))
+    runs = [(n, said[i]) for n, (i,) in tokens.groups(said, box)]
+    return model.read([(n, w.states, w.mask) for n, w in runs], len(said[0].states))
+
+
+@torch.no_grad()
+def repainted(model: DiT, board: Canvas, said: Sequence[Words], d: Draw) -> Canvas:
+    """The canvas with what it keeps as the model paints it: two of Euler's steps from `d.own`."""
+    assert d.own is not None and d.again is not None
+    held = board.kept[0, 0].flatten(1).any(dim=1).nonzero()[:, 0].tolist()
+    if not held:
+        return board
+    span = slice(held[0], held[-1] + 1)
+    part = canvas.loosen(board.known[:, :, span], 1.0)
+    box = tokens.bag(part, patch=model.preset.patch, chunk=model.preset.chunk)
+    heard = read(model, earlier(said, span.start), box)
+    noise = d.again[:, :, span]
+    velocity = tokens.velocity(model, part, box, heard, noise=noise)
+    x = canvas.start(part, noise, d.own)
+    for sigma, target in ((d.own, d.own / 2), (d.own / 2, 0 * d.own)):
+        s, s_next = canvas.levels(part, sigma), canvas.levels(part, target)
+        x = flow.step(x, velocity(x, sigma, sigma), s, s_next)
+    known = board.known.clone()
+    known[:, :, span] = torch.where(board.kept[:, :, span], x, known[:, :, span])
+    return replace(board, known=known)
 
 
 def staying(count: int, c: Config) -> int:
@@ -219,7 +360,7 @@ def train(
         stage = Stage(
             kind="dit",
             learner=taught,
-            lesson=lambda batch, step, tells: learn(taught, batch, c, step, c.rate(step)),
+            lesson=lambda batch, step, tells: learn(taught, batch, c.at(step), step, c.rate(step)),
             flops=partial(flops, c, taught.model),
             curves=("loss", "dense", "norm"),
         )

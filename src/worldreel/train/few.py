@@ -78,7 +78,7 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
     total = shape[0] * ranks.size
     noise = torch.randn((total, *shape[1:]), generator=generator)
     u = torch.rand(2, total, generator=generator)
-    context = (torch.where(u[0] < 0.5, 0.0, c.context_level * u[1]))[:, None]
+    context = (torch.where(u[0] < c.context_exact, 0.0, c.context_level * u[1]))[:, None]
     nothing = torch.zeros(total, 1, *shape[2:])
     board = canvas.random(nothing, generator=generator, tasks=c.tasks, soft=c.soft)
     factor = float(torch.exp(c.spread * torch.randn((), generator=generator)))
@@ -189,6 +189,9 @@ def _check(c: Config) -> None:
     odd = [n for n in c.counts if n < 1 or c.walk_steps % n]
     if odd or not c.counts:
         raise RequestError(f"counts must divide the {c.walk_steps} steps of a walk: not {odd}")
+    mixes = (c.tasks, *(phase.settings.get("tasks", {}) for phase in c.phases))
+    if cuts := sorted(canvas.CUTS & {name for mix in mixes for name in mix}):
+        raise RequestError(f"few steps are learned on whole clips: leave out {cuts[0]}")
     if not c.preset.target:
         raise RequestError("few steps need a network that takes a target: preset.target=True")
 
@@ -213,7 +216,7 @@ def main(
         taught = Learner(dataclasses.replace(c, start=c.start or c.teacher), ranks)
 
         def lesson(batch: Batch, step: int, tells: bool) -> Mapping[str, Tensor | float]:
-            return learn(taught, teacher, batch, c, step, tells)
+            return learn(taught, teacher, batch, c.at(step), step, tells)
 
         about = {"teacher": checkpoint.fingerprint(teacher.state_dict())[:12]}
         passes = 2.0 * c.walk_steps + 3.0 * c.updates  # forward; a backward one counts as two
