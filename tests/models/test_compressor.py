@@ -99,6 +99,27 @@ def test_the_closed_form_reconstructs_what_it_was_fitted_on():
     assert torch.equal(Compressor(TINY_COMPRESSOR).fit(clips).basis, net.basis)
 
 
+def test_what_counts_more_gets_the_directions():
+    """Most patches stand and a few have bars that cross them: weighted, the basis knows motion."""
+    generator = torch.Generator().manual_seed(3)
+    clips = torch.rand(64, 3, 1, 16, 16, generator=generator).expand(-1, -1, 4, -1, -1).clone()
+    weight = torch.ones(64, 1, 4, 16, 16)
+    for i in range(8):
+        clips[i], weight[i] = 0.5, 30.0
+        for frame in range(4):
+            x = (4 * frame + 2 * i) % 16
+            clips[i, :, frame, :, x : x + 2] = 0.7
+    moving = []
+    for counts in (None, weight):
+        net = Compressor(TINY_COMPRESSOR).fit(clips, counts)
+        assert torch.allclose(net.basis @ net.basis.T, torch.eye(8), atol=1e-4)
+        with torch.no_grad():
+            z = net.encode(clips)
+            moving.append((net.decode(z) - clips)[:8].square().mean())
+        assert (z.std((0, 2, 3, 4)) < 1.3).all()
+    assert moving[1] < 0.5 * moving[0]
+
+
 def test_budget():
     net = Compressor(MARBLE_COMPRESSOR)
     learned = sum(p.numel() for p in net.parameters())

@@ -133,20 +133,30 @@ class Compressor(nn.Module):
         return self.shift, self.spread
 
     @torch.no_grad()
-    def fit(self, video: Tensor) -> Compressor:
-        """The skip path in closed form: PCA of 4x16x16 patches of B 3 F H W pixels."""
-        patches = rearrange(
-            video, "b c (t f) (h p) (w q) -> (b t h w) (c f p q)", f=FRAMES, p=STRIDE, q=STRIDE
-        ).double()
-        self.mean.copy_(patches.mean(0))
-        centred = patches - patches.mean(0)
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+    def fit(self, video: Tensor, weight: Tensor | None = None) -> Compressor:
+        """The skip path in closed form: PCA of 4x16x16 patches of B 3 F H W pixels.
+
+        weight: how much pixels count, B 1 F H W; a patch counts as its pixels do on average. Most
+        patches of most videos stand: without it few directions are left for what moves.
+        """
+        split = "b c (t f) (h p) (w q) -> (b t h w) (c f p q)"
+        sides = {"f": FRAMES, "p": STRIDE, "q": STRIDE}
+        patches = rearrange(video, split, **sides).double()
+        count = torch.ones(len(patches), 1, dtype=torch.double, device=patches.device)
+        if weight is not None:
+            count = rearrange(weight, split, **sides).double().mean(1, keepdim=True)
+        count = count / count.mean()
+        mean = (patches * count).mean(0)
+        self.mean.copy_(mean)
+        centred = patches - mean
+        values, vectors = torch.linalg.eigh((centred * count).T @ centred / len(centred))
         order = values.argsort(descending=True)[: self.preset.channels]
         basis = vectors[:, order].T
+        values = (centred @ basis.T).square().mean(0)  # latents are of deviation 1, unweighted
         # the sign of an eigenvector is free: fix it, so that the same data gives the same weights
         basis *= basis.gather(1, basis.abs().argmax(1, keepdim=True)).sign()
         self.basis.copy_(basis)
-        self.scale.copy_(values[order].clamp_min(1e-8).sqrt())
+        self.scale.copy_(values.clamp_min(1e-8).sqrt())
         return self
 
     def encode(self, video: Tensor) -> Tensor:

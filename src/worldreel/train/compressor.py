@@ -248,7 +248,8 @@ def _train(
         plain = {name: getattr(model, name) for name in ("shift", "spread")}  # measured at the end
         checkpoint.apply(model, earlier | plain)
     elif held is None:
-        model.fit(data.draw(768, Generator().manual_seed(c.seed + 1))[0])
+        video, subject = data.draw(768, Generator().manual_seed(c.seed + 1))
+        model.fit(video, emphasis(subject, c, Ranks()) if c.swept else None)
     if held is None:
         ranks.share(model.state_dict().values())
     opt = optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
