@@ -20,7 +20,11 @@ from worldreel.eval.pieces import Body
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
-TOUCH = 0.085  # of half the width: what is nearer touches
+TOUCH = 0.036  # of half the width: what is nearer touches,
+WITHIN = 0.75  # and what is as near as it comes nearer in so much of a frame
+STOPS = 1.07  # times its own pace: what changes by no more has only come to rest,
+YIELDS = 0.001  # and so much, of half the width per frame, is not seen
+LEVEL = 0.0375  # of the same: what touches stands as low as the other, or nearly
 MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
 HALTS = 1.1  # times as suddenly as it began to move, at most, a thing may stop
 SUDDEN = 0.004  # of half the width per frame: what is measured of a pace is off by so much
@@ -34,13 +38,15 @@ LEAST = 14.0  # cells: what is smaller is left out
 @dataclass(frozen=True, kw_only=True)
 class Push:
     """A thing that stood, by its number in `Look.bodies`, begins to move in a frame: by how much,
-    and how near to the other that came nearest, if there is one."""
+    how near the other that came nearest was, if there is one, and how much nearer it came in a
+    frame before that."""
 
     thing: int
     frame: int
     pace: float
     by: int | None
     gap: float
+    nearing: float = 0.0
 
 
 def contact(look: Look) -> Answer:
@@ -51,8 +57,8 @@ def contact(look: Look) -> Answer:
     met = meetings(look)
     if not found and not met:
         return Answer(value=None)
-    untouched = [push for push in found if push.gap > TOUCH]
-    unmoved = [pair for pair in met if not struck & set(pair)]
+    untouched = [push for push in found if push.gap > TOUCH + WITHIN * push.nearing]
+    unmoved = [pair for *pair, when in met if not struck & set(pair) and _stays(pair, when, look)]
     halted = [_halts(push, look) for push in found]
     figures = {
         "gap": max((push.gap for push in found), default=0.0),
@@ -75,7 +81,7 @@ def _halts(push: Push, look: Look) -> float:
     faster = even[2:] - even[:-2]
     stop = max(0, push.frame - 2) + int(faster.argmin()) + 1
     third = [look.bodies[i] for i in _things(look) if i not in (push.thing, push.by)]
-    if any(_nearest(body, other, stop) < TOUCH for other in third):
+    if any(_nearest(body, other, stop) < MEETS for other in third):
         return 0.0
     return float(-faster.min() / (max(0.0, faster.max()) + SUDDEN))
 
@@ -101,12 +107,35 @@ def pushes(look: Look) -> list[Push]:
         frame, pace = begun
         gaps = [(_nearest(look.bodies[i], look.bodies[j], frame), j) for j in things if j != i]
         gap, by = min(gaps, default=(np.inf, None))
-        found.append(Push(thing=i, frame=frame, pace=pace, by=by, gap=gap))
+        nearing = 0.0
+        if by is not None:
+            apart = np.diff(look.bodies[by].place - look.bodies[i].place, axis=0)
+            before = np.hypot(*apart[max(0, frame - 1 - WINDOW) : frame].T)
+            nearing = float(np.median(before[np.isfinite(before)])) if len(before) else 0.0
+        found.append(Push(thing=i, frame=frame, pace=pace, by=by, gap=gap, nearing=nearing))
     return found
 
 
-def meetings(look: Look) -> list[tuple[int, int]]:
-    """Pairs of things of which one came from afar, and touched or reached the other."""
+def _stays(pair: Sequence[int], when: int, look: Look) -> bool:
+    """Whether the slower of two that met in a frame goes on as if nothing had struck it, or stops.
+
+    Its own change of pace is asked for: what is measured of the ground's is off by as much before.
+    """
+    told = []
+    for i in pair:
+        over = over_ground(look.bodies[i], look)
+        sides = over[max(0, when - EVEN) : max(1, when - 1)], over[when : when + EVEN]
+        known = [part[np.isfinite(part).all(1)] for part in sides]
+        if not all(len(part) for part in known):
+            return False
+        before, after = (np.median(part, 0) for part in known)
+        told.append((float(np.hypot(*before)), float(np.hypot(*(after - before)))))
+    slower, change = min(told)
+    return change < STOPS * slower + YIELDS
+
+
+def meetings(look: Look) -> list[tuple[int, int, int]]:
+    """Pairs of things of which one came from afar, and touched or reached the other in a frame."""
     met = []
     for i, j in itertools.combinations(_things(look), 2):
         one, other = look.bodies[i], look.bodies[j]
@@ -116,8 +145,8 @@ def meetings(look: Look) -> list[tuple[int, int]]:
             continue
         # What passes before another at another depth stands higher or lower.
         when = np.flatnonzero(both)[int(np.argmax(gap <= MEETS))]
-        if abs(one.box[when, 3] - other.box[when, 3]) < TOUCH / 2:
-            met.append((i, j))
+        if abs(one.box[when, 3] - other.box[when, 3]) < LEVEL:
+            met.append((i, j, int(when)))
     return met
 
 

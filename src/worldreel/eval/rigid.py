@@ -6,6 +6,8 @@ what becomes another thing changes from one frame to the next, and is of another
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -27,14 +29,14 @@ EVEN = 0.7  # of its change, that a straight line explains: that is bit by bit
 STEADY = 8  # frames that such a line needs
 QUIET = 0.02  # of half the width per frame: what fell and goes slower over the ground has landed
 SIDES = 4  # frames of a kind before and after it changed, at least
-SURE = 0.5  # how much likelier its kind is than the other's, on each side, as a logarithm
+SURE = 0.4  # how much likelier its kind is than the other's, on each side, as a logarithm
 DOUBT = -4.0  # the logarithm of a share: no frame counts for more
 SIDE = 12  # cells of a close view
 ROOM = 1.7  # of the standard deviation of its cells: half of a close view
 TUMBLES = 1.5  # times as much as that of other things, a falling thing's view may change
 BESIDE = 2  # frames before and after, whose changes are its usual ones
 MORE = 1.3  # how many times the change just before and after is none of its own
-CHANGE = 0.1  # of the scale -1..1, that a close view may change beyond that
+CHANGE = 0.05  # of the scale -1..1, that a close view may change beyond that
 
 
 def rigidity(look: Look) -> Answer:
@@ -45,11 +47,13 @@ def rigidity(look: Look) -> Answer:
         if len(whole) >= FRAMES:
             change = _change(body, look, whole)
             fall = fallen(body, look)
-            rise, other = _rise(body, look, whole, fall), _another(body, look, whole)
+            free = [f for f in whole if not _beside(body, look, int(f), before=BEFORE)]
+            rise = _rise(body, look, whole, fall)
+            other = _another(body, look, np.array(free, dtype=int))
             # What tumbles shows another side of itself by turns, and at each blow at once.
             if fall is not None:
                 change /= TUMBLES
-            found.append((_stretch(body, look, whole), rise, change, other))
+            found.append((_stretch(body, free), rise, change, other))
     if not found:
         return Answer(value=None)
     stretch, rise, change, other = (max(one) for one in zip(*found, strict=True))
@@ -58,10 +62,9 @@ def rigidity(look: Look) -> Answer:
     return Answer(value="holds" if good else "broken", figures=figures)
 
 
-def _stretch(body: Body, look: Look, whole: np.ndarray) -> float:
+def _stretch(body: Body, free: Sequence[int]) -> float:
     """How much more slender a thing becomes along its own axes, however it lies, where nothing
     stands before it or beside it."""
-    free = [f for f in whole if not _beside(body, look, int(f), before=BEFORE)]
     low, high = np.quantile(body.slender[free], (0.1, 0.9)) if len(free) >= FRAMES else (0.0, 0.0)
     return float(high - low)
 

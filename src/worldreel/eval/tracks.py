@@ -19,7 +19,7 @@ from worldreel.eval.flow import EDGES, Fit
 from worldreel.eval.known import COLORS, KINDS
 
 LEAST = 9  # cells: what is smaller is no thing
-OFTEN = 0.3  # of the frames: what is seen in fewer is no thing
+OFTEN = 0.48  # of the frames: what is seen in fewer is no thing
 SPECK = 0.5  # of a piece of any colour: what is less of it is no colour of its own
 SLIM, FILLS = 5, 0.6  # cells across, and of its box: unless it is as broad and fills as much
 PIECE = 0.25  # of a thing's largest piece: what is smaller is not counted
