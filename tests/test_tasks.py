@@ -90,8 +90,28 @@ def test_which_words_go_on_from_a_stream_of_several_is_said(model, clip):
     said = clip.metadata["request"] | {"then": [[1.0, "a blue cube"]]}
     stream = copy.copy(clip)
     stream.metadata = clip.metadata | {"request": said}
-    with pytest.warns(RequestWarning, match="the first of the clip's own: 'a red ball'"):
-        model.extend(stream, num_frames=4, **QUICK)
+    for before, said in ((False, "a blue cube"), (True, "a red ball")):
+        with pytest.warns(RequestWarning, match=f"the one in force there is taken: '{said}'"):
+            made = model.extend(stream, num_frames=4, before=before, **QUICK)
+        assert made.metadata["request"]["prompt"] == said
+
+
+def test_a_retake_takes_the_prompt_that_was_in_force(model, clip, tmp_path):
+    longer = model.extend(clip, "a blue cube", num_frames=8, **QUICK)
+    assert longer.metadata["request"]["prompts"] == [[0, "a red ball"], [1, "a blue cube"]]
+    longer = Video.open(longer.save(tmp_path / "longer.mp4"), latents=True)
+    for time, said in (("0:4f", "a red ball"), ("12f:16f", "a blue cube")):
+        with pytest.warns(RequestWarning, match=f"the one in force there is taken: '{said}'"):
+            made = model.retake(longer, time=time, **QUICK)
+        assert made.metadata["request"]["prompt"] == said
+        assert made.metadata["request"]["prompts"] == longer.metadata["request"]["prompts"]
+    made = model.retake(longer, "a cube", time="4f:8f", **QUICK)
+    with pytest.warns(RequestWarning, match="the one in force there is taken: 'a red ball'"):
+        both = model.connect(clip, made, num_frames=4, **QUICK)
+    assert both.metadata["request"]["prompts"] == [
+        [0, "a red ball"], [1.667, "a cube"], [2, "a red ball"], [2.333, "a blue cube"],
+    ]  # fmt: skip
+    assert "prompts" not in clip.metadata["request"]
 
 
 def test_a_loop_of_a_clip_is_asked_for_by_name(model, clip):
@@ -402,8 +422,8 @@ def test_what_cannot_be_is_one_line(model, clip, other, tmp_path):
         ),
         (
             RequestError,
-            "fall on the same four",
-            lambda: model.generate("a ball", keyframes=[(1, still), (1.1, still)], **SMALL),
+            "at 1 s and the picture at 13f fall on the same four frames, from 1 s on: keep them 4f",
+            lambda: model.generate("a ball", keyframes=[(1, still), ("13f", still)], **SMALL),
         ),
         (
             RequestError,
