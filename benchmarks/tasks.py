@@ -56,7 +56,7 @@ NEW, GIVEN = (214, 120, 40), (150, 150, 150)  # colours of the bar
 LARGEST = 1_500_000  # bytes of all strips
 REGION = (48, 16, 48, 48)
 SQUARE = (32, 112)  # columns of a render that are given where its sides are painted
-OTHER = 0.6  # the strength of an edit
+OTHER = 0.9  # the strength of an edit
 
 Frames = np.ndarray  # F H W 3 uint8
 Span = tuple[int, int | None]  # of rows or columns

@@ -218,7 +218,10 @@ def test_pictures_are_read_before_the_engine(engine, capsys):
         (["generate", "x", "--keyframe", "1"], "TIME:FILE"),
         (["generate", "x", "--keyframe", "soon:a.png"], "seconds, such as 1.5"),
         (["generate", "x", "--keyframe", "9:a.png"], "comes after the end"),
-        (["generate", "x", "--keyframe", "1:a.png", "--keyframe", "12f:b.png"], "further apart"),
+        (
+            ["generate", "x", "--keyframe", "1:a.png", "--keyframe", "12f:b.png"],
+            "4f (0.333 s) apart",
+        ),
         (["generate", "x", "--keyframe", "1:a.png:1.5"], "strength"),
         (["generate", "x", "-o", "a.gif", "--keyframe", "1:a.gif"], "same file as --output"),
         (["loop", "x", "y"], "two sentences"),

@@ -87,7 +87,7 @@ def test_connect_keeps_both(model, clip, other):
 
 
 def test_which_words_go_on_from_a_stream_of_several_is_said(model, clip):
-    said = clip.metadata["request"] | {"then": [[1.0, "a blue cube"]]}
+    said = clip.metadata["request"] | {"then": [[0.667, "a blue cube"]]}
     stream = copy.copy(clip)
     stream.metadata = clip.metadata | {"request": said}
     for before, said in ((False, "a blue cube"), (True, "a red ball")):
@@ -349,6 +349,7 @@ def test_a_foreign_clip_is_fitted_and_encoded_once(model, tmp_path):
     with pytest.warns(RequestWarning) as warned:
         made = model.extend(path, "a ball", num_frames=4, **QUICK)
     assert [str(w.message) for w in warned] == [
+        "a.mp4 has no latents beside it: its pixels were encoded",
         "a.mp4 was taken from 24 to 12 frames a second",
         "a.mp4, 90x60, was scaled to 96x64",
     ]

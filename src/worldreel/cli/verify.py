@@ -24,8 +24,8 @@ UNKNOWN_SIGNER = "on no trust list, so it does not show who signed"
 @app.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file is signed, and nothing was changed since; 1 a file was "
-    "changed; 2 a file cannot be read; 3 a file has no mark, or one without a signature; the "
-    "lowest from 1 on that applies. No answer says that something was filmed: marks can be removed. "
+    "changed; 2 a file cannot be read; 3 a file has no mark, or one without a signature; of "
+    "several the lowest but 0. No answer says that something was filmed: marks can be removed. "
     "docs/provenance.md has the rest.",
 )
 def verify(

@@ -58,7 +58,7 @@ def parse_words(text: str, language: str | None = None) -> Parsed:
             nodes, left = cover(rules, sentence)
             for node in nodes:
                 reading.take(node)
-        except RecursionError:  # hundreds of adjectives in a row, each within the one before it
+        except RecursionError:  # hundreds of adjectives in a row, each within the one before
             raise SceneError(
                 f"a sentence of {len(sentence.tokens):,} words has parts too deep within each "
                 "other to be read: say it in several sentences"
