@@ -276,6 +276,35 @@ def test_a_damaged_checkpoint_is_one_line(no_engine, monkeypatch, capsys):
     assert "damaged" in refused(capsys, "generate", "x", "--quiet")
 
 
+@pytest.mark.parametrize(
+    "args",
+    [
+        "generate x -o /proc/a.mp4",
+        "generate x -o missing/a.mp4",
+        "generate x --seconds 2 --num-frames 24",
+        "stream x -o file/a.mp4",
+        "stream x --contact-sheet missing/a.png",
+        "world preview -o missing/a.png --count 1",
+        "world preview -o file/a.png --count 1",
+        "world show 4 -o /proc/a.png",
+        "world render -o file --count 1",
+        "world pack -o file --count 1",
+        "eval compare missing.json file",
+        "eval export renders --out file --count 1",
+        "eval calibrate --renders file --count 2",
+        "verify missing.mp4",
+        "extend missing.mp4",
+        "prompt x --model file",
+        "train dit marble --out file",
+    ],
+)
+def test_what_was_given_wrongly_ends_with_2(tmp_path, monkeypatch, capsys, args):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("no folder, no video, no JSON")
+    assert main(args.split()) == 2, capsys.readouterr().err
+    assert capsys.readouterr().err.count("\n") <= 1 and [*Path().iterdir()] == [Path("file")]
+
+
 def test_messages_name_nothing_of_python():
     """What the command line may print has no parameter's name, nor None, in it."""
     package = Path(worldreel.__file__).parent

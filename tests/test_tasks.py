@@ -96,6 +96,15 @@ def test_which_words_go_on_from_a_stream_of_several_is_said(model, clip):
         assert made.metadata["request"]["prompt"] == said
 
 
+def test_a_mark_that_says_no_prompts_at_times_is_passed_over():
+    frames = np.zeros((12, 64, 96, 3), np.uint8)
+    for told in (5, "x", {"a": 1}, [1], [[1]], [["a", "b"]], [[1, 2]], [[0, " "]], [[0, "b", 1]]):
+        for key in ("then", "prompts"):
+            said = {"request": {"prompt": "a red ball", key: told}}
+            clip = clips.Clip(name="a", frames=frames, fps=12, metadata=said)
+            assert clip.spans == ((0.0, "a red ball"),) and clip.saying(2, 4) == "a red ball"
+
+
 def test_a_retake_takes_the_prompt_that_was_in_force(model, clip, tmp_path):
     longer = model.extend(clip, "a blue cube", num_frames=8, **QUICK)
     assert longer.metadata["request"]["prompts"] == [[0, "a red ball"], [1, "a blue cube"]]

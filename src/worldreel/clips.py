@@ -72,8 +72,8 @@ class Clip:
         A stream says it as `then`, a clip that was made of several prompts as `prompts`.
         """
         own = () if self.prompt is None else ((0.0, self.prompt),)
-        told = self.request.get("prompts") or (*own, *(self.request.get("then") or ()))
-        return tuple((float(at), str(said)) for at, said in told)
+        told = _told(self.request.get("prompts"))
+        return told or (*own, *_told(self.request.get("then")))
 
     def saying(self, latent: int, group: int) -> str | None:
         """The prompt in force at a latent, of which each has `group` frames."""
@@ -110,6 +110,16 @@ class Clip:
         """Its own, or one that follows from its pixels."""
         found = self.metadata.get("clip_id")
         return str(found or f"sha256:{hashlib.sha256(self.frames.tobytes()).hexdigest()}")
+
+
+def _told(rows: Any) -> tuple[tuple[float, str], ...]:
+    """[second, prompt] of a file's mark, which anyone may have written: what is none is left."""
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        at, said = row if isinstance(row, list) and len(row) == 2 else (None, None)
+        if isinstance(at, int | float) and isinstance(said, str) and said.strip():
+            found.append((float(at), said))
+    return tuple(found)
 
 
 def read(source: Any, name: str = "the clip") -> Clip:
