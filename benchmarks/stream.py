@@ -307,7 +307,7 @@ def drifts(given: argparse.Namespace) -> Iterator[str]:
     yield from map(_say, drift_table(rows))
 
 
-def drifted(one: Stream, rulers: probes.Rulers) -> dict[str, dict[str, float | list[float]]]:
+def drifted(one: Stream, rulers: probes.Rulers) -> dict[str, dict[str, Any]]:
     """Of the first and the last fifth of a stream: colour (3), contrast, sharpness, things."""
     total, parts = one.course.plan.num_frames, {"first": [], "last": []}
     fifth, seen = max(1, total // 5), 0

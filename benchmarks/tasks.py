@@ -253,7 +253,7 @@ TASKS = (
         name="retake",
         command="retake clip.mp4 --time 8f:16f",
         make=lambda g: g.engine.retake(
-            g.clip(), time="8f:16f", **g.asked | {"seed": g.seed + 1}
+            g.clip(), time="8f:16f", num_inference_steps=g.steps
         ).frames,
         new=(8, 16),
         seams=(Seam(at=8), Seam(at=16)),

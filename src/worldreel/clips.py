@@ -286,8 +286,10 @@ def prompts(made: Plan, group: int) -> list[list[Any]]:
         clip, its = made.under or made.before, latent
         if made.under is None and latent >= line.paint[1] and made.after is not None:
             clip, its = made.after, latent - line.num_latents + line.trail
-        painted = clip is None or line.paint[0] <= latent < line.paint[1]
-        said = made.prompt if painted else clip.saying(its, group)
+        if clip is None or line.paint[0] <= latent < line.paint[1]:
+            said = made.prompt
+        else:
+            said = clip.saying(its, group)
         if said and (not found or found[-1][1] != said):
             found.append([round(max(0, latent * group - line.hidden) / made.fps, 3), said])
     return found

@@ -116,7 +116,8 @@ def opened(
         return Stream(engine, made)
     asked: dict[str, Any] = {"seed": made.plan.seed, "name": made.plan.model}
     said = [hear(engine.text, prompt, write, **asked) for _, prompt in made.spans]
-    notes = [n for s in said for n in (*heard(s.words(), made.plan.model), *s.written.told())]
+    notes = [note for one in said for note in heard(one.words(), made.plan.model)]
+    notes += [note for one in said if one.written for note in one.written.told()]
     later = [(at, one.text) for (at, _), one in zip(then, said[1:], strict=True)]
     request = replace(request, prompt=said[0].text)
     made = course(request, later, engine.limits, pace, chunk=chunk)
