@@ -51,7 +51,7 @@ MIDDLE = FRAMES // 2  # of a render: where it is measured for a seam that it has
 LINES = ("colour", "kind", "setting")
 LEAST = 0.5  # of 255: neighbours that differ less count as that much
 STILL = 0.3  # of 255: a render that changes less rests, and says nothing of motion
-SHOWN, COLOURS, BAR = 6, 128, 3  # frames of a strip, its palette, and pixels of its bar
+SHOWN, COLOURS, BAR = 6, 256, 3  # frames of a strip, its palette, and pixels of its bar
 NEW, GIVEN = (214, 120, 40), (150, 150, 150)  # colours of the bar
 LARGEST = 1_500_000  # bytes of all strips
 REGION = (48, 16, 48, 48)
@@ -464,7 +464,7 @@ def drawn(task: Task, frames: Frames) -> Image.Image:
         bars[place] = NEW if task.new[0] <= frame < task.new[1] else GIVEN
     columns = np.concatenate([frames[at], bars], axis=1)
     sheet = Image.fromarray(np.concatenate(list(columns), axis=1))
-    return sheet.quantize(COLOURS, dither=Image.Dither.NONE)
+    return sheet.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
 
 
 def publish(held: Mapping[str, Any], strips: Path, docs: Path) -> None:
