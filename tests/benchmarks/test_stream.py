@@ -9,7 +9,7 @@ import pytest
 from benchmarks import stream as bench
 from worldreel import engine
 from worldreel.course import Pace
-from worldreel.eval import probes
+from worldreel.eval import cases, probes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,7 +33,7 @@ def test_what_is_there_is_told_and_not_made_again(tiny_model, tmp_path, monkeypa
     for seed, end in ((5, first), (6, last)):
         made = {"about": about, "asked": 1, "first": first, "last": end}
         (tmp_path / f"{seed}.json").write_text(json.dumps(made))
-    monkeypatch.delattr(bench, "case")
+    monkeypatch.delattr(cases, "case")
     given = argparse.Namespace(
         model=str(tiny_model), out=tmp_path, size="64x64", seconds=3.0, steps=1, world="small",
         count=2, first_seed=5,
