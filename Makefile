@@ -1,9 +1,11 @@
 .PHONY: setup demo test lint bench docs marble
 BIN := .venv/bin
+# the size and length that marble was trained on most, and draws best
+LIKED := --size 144x80 --seconds 2
 PROMPT ?= a red ball rolls to the left across a meadow at sunset
 
 demo: setup
-	$(BIN)/worldreel generate "$(PROMPT)" -o demo.mp4 --contact-sheet demo.png
+	$(BIN)/worldreel generate "$(PROMPT)" $(LIKED) -o demo.mp4 --contact-sheet demo.png
 
 test: setup
 	$(BIN)/python -m pytest

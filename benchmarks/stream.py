@@ -2,6 +2,7 @@
 
     python benchmarks/stream.py work [--size 144x80] [--steps 12] [--lengths 8,60] [--write]
     python benchmarks/stream.py look [--seconds 60] [--steps 12] [--paces 6,3,0.1,0 ...] [--write]
+    python benchmarks/stream.py drift [--count 12] [--seconds 60] [--out runs/drift] [--write]
 
 `work`: each length in a process of its own, as the command line makes it, parts and mp4 included:
 processor seconds of a second of video (the lower quartile, and not of the clock, so that a busy
@@ -12,8 +13,14 @@ first length.
 not all steps); how the last fifth of a video differs from its first in colour (of the scale -1..1,
 the channel that moved most), contrast and sharpness (ratios); how much the picture changes from
 frame to frame within a latent, between latents and between groups; and what the rulers of seams and
-drift say of stretches of two seconds. --sheets FOLDER puts contact sheets there. --write puts the
-tables into docs/stream.md.
+drift say of stretches of two seconds. --sheets FOLDER puts contact sheets there.
+
+`drift`: one video of each of many scenes' captions, of seeds that no training saw: its last fifth
+against its first in colour, contrast, sharpness and the number of things that the rulers see.
+OUT/NUMBER.json has each video's figures: a run that was stopped goes on after the last that is
+there. Needs MuJoCo.
+
+--write puts the tables into docs/stream.md.
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,10 +45,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from worldreel.course import Pace
 from worldreel.engine import Engine, load
-from worldreel.eval import probes
+from worldreel.eval import metrics, probes
 from worldreel.eval.drift import drift, sharpness
 from worldreel.eval.look import look
 from worldreel.eval.seams import seams
+from worldreel.output import whole_file
 from worldreel.parts import parts_of
 from worldreel.stream import Stream, stream
 
@@ -53,25 +62,32 @@ PROMPTS = (
 STRETCH = 24  # frames that the rulers look at: two seconds, as they were calibrated
 PLACES = 6  # stretches of a video
 SHOWN = 8  # frames of each video on a sheet
+FIRST_SEED = 120_000  # of the scenes whose captions are streamed for a long time
+LOOKS = 3  # stretches of a fifth in which things are counted
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("work", "look", "child"))
+    parser.add_argument("what", choices=("work", "look", "drift", "child"))
     parser.add_argument("--size", default="144x80")
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--lengths", default="8,60")
     parser.add_argument("--paces", nargs="*", default=[_named(Pace())])
     parser.add_argument("--sheets", type=Path)
+    parser.add_argument("--model", default="marble", help="of `drift`")
+    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--world", default="small")
+    parser.add_argument("--out", type=Path, default=Path("runs/drift"))
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     if given.what == "child":
         print(json.dumps(_child(given)))
         return
-    lines = list(work(given) if given.what == "work" else looks(given))
+    lines = list({"work": work, "look": looks, "drift": drifts}[given.what](given))
     if given.write:
-        length = f" {given.seconds:g}" if given.what == "look" else ""
+        length = "" if given.what == "work" else f" {given.seconds:g}"
         text, mark = PAGE.read_text(), f"<!-- {given.what} {given.size}{length} -->\n"
         if mark not in text:
             sys.exit(f"{PAGE} has no place for this table: {mark.strip()}")
@@ -254,6 +270,91 @@ def _cells(rows: list[Figures]) -> Iterator[str]:
     for name in ("smooth", "steady"):
         first, others = (100 * mean(getattr(r, name)[k] for r in rows) for k in range(2))
         yield f"{others:.0f} % ({first:.0f} %)"
+
+
+# How far many drift.
+
+
+def drifts(given: argparse.Namespace) -> Iterator[str]:
+    """Make the videos that are not there yet, and tell of all of them."""
+    model, rulers = load(given.model), probes.load()
+    given.out.mkdir(parents=True, exist_ok=True)
+    about = {
+        "model": model.settings.name,
+        "weights": model.space,
+        "size": given.size,
+        "seconds": given.seconds,
+        "steps": given.steps,
+        "world": given.world,
+    }
+    rows = []
+    for number in range(given.count):
+        seed = given.first_seed + number
+        file = given.out / f"{seed}.json"
+        if not file.exists():
+            from worldreel.eval.cases import case  # MuJoCo has no part in what `work` measures
+
+            scene = case(seed, seed, "held_out" if number % 2 else None, given.world)
+            said = scene.prompts["en"]
+            one = _stream(model, said.text, given, Pace(), seed)
+            found = {"prompt": said.text, "asked": metrics.asked(said.facts).count}
+            made = {"about": about} | found | drifted(one, rulers)
+            with whole_file(file) as part:
+                part.write_text(json.dumps(made, ensure_ascii=False) + "\n", "utf-8")
+            print(f"{file}: {json.dumps(made['last'])}", file=sys.stderr, flush=True)
+        rows.append(json.loads(file.read_text("utf-8")))
+        if rows[-1]["about"] != about:
+            sys.exit(f"{file} is of {rows[-1]['about']}, not {about}: give another --out")
+    yield from map(_say, drift_table(rows))
+
+
+def drifted(one: Stream, rulers: probes.Rulers) -> dict[str, dict[str, Any]]:
+    """Of the first and the last fifth of a stream: colour (3), contrast, sharpness, things."""
+    total, parts = one.course.plan.num_frames, {"first": [], "last": []}
+    fifth, seen = max(1, total // 5), 0
+    for chunk in one:
+        places = np.arange(seen, seen + len(chunk.frames))
+        parts["first"].append(chunk.frames[places < fifth])
+        parts["last"].append(chunk.frames[places >= total - fifth])
+        seen += len(chunk.frames)
+    found = {}
+    for name, kept in parts.items():
+        frames = np.concatenate(kept)
+        *colour, contrast, sharp = (float(value) for value in _measured(frames))
+        starts = np.linspace(0, max(0, len(frames) - STRETCH), LOOKS).round().astype(int)
+        looks = [rulers.read(frames[i : i + STRETCH]) for i in dict.fromkeys(starts.tolist())]
+        things = mean(sum(thing.count for thing in look.things) for look in looks)
+        found[name] = {
+            "colour": colour, "contrast": contrast, "sharpness": sharp, "things": things,
+        }  # fmt: skip
+    return found
+
+
+def drift_table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Lines of Markdown: means, and in brackets the worst."""
+    about = rows[0]["about"]
+    yield (
+        f"{len(rows)} videos of {about['seconds']:g} s at {about['size']}, {about['steps']} steps, "
+        f"of captions of the {about['world']} world: the last fifth against the first, means, and "
+        "in brackets the worst."
+    )
+    yield ""
+    yield "| colour | contrast | sharpness | things asked for, first, last | as many at the end |"
+    yield "|---" * 5 + "|"
+    moved = [
+        max(abs(b - a) for a, b in zip(r["first"]["colour"], r["last"]["colour"], strict=True))
+        for r in rows
+    ]
+    cells = [f"{mean(moved):.2f} ({max(moved):.2f})"]
+    for name in ("contrast", "sharpness"):
+        ratios = [row["last"][name] / max(row["first"][name], 1e-6) for row in rows]
+        worst = max(ratios, key=lambda x: abs(np.log(max(x, 1e-6))))
+        cells.append(f"{mean(ratios):.2f} ({worst:.2f})")
+    things = [[row["asked"], row["first"]["things"], row["last"]["things"]] for row in rows]
+    cells.append(", ".join(f"{mean(column):.1f}" for column in zip(*things, strict=True)))
+    stay = sum(round(first) == round(last) for _, first, last in things)
+    cells.append(f"{stay} of {len(rows)}")
+    yield f"| {' | '.join(cells)} |"
 
 
 def _measured(frames: np.ndarray) -> np.ndarray:

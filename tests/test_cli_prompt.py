@@ -40,6 +40,22 @@ def test_what_cannot_be_rewritten_says_why(capsys):
     assert "not known: 'cats'" in said.err and "nothing that marble can draw" in said.err
 
 
+def test_what_was_guessed_is_not_told_as_said(capsys):
+    assert main(["prompt", "three red cats in the snow", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["understood"]["prompt"]["setting"] == "snowfield"
+    assert "kind0" not in told["understood"]["prompt"] and "kind0" in told["guessed"]
+    assert main(["prompt", "three cats"]) == 0
+    _, read, guessed = capsys.readouterr().out.splitlines()
+    assert "kind" not in read and guessed.startswith("guessed, ") and "kind0" in guessed
+    assert main(["prompt", "a wizard and a red ball", "--json"]) == 0  # what is mapped was said
+    told = json.loads(capsys.readouterr().out)
+    assert "man" in told["understood"]["prompt"].values() and not told["guessed"]
+    assert main(["prompt", "a red ball and zork " * 40, "--json"]) == 0  # too long to rewrite
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["understood"]["text"].values()) <= {"ball", "red"}
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [

@@ -49,6 +49,30 @@ def test_a_longer_video_goes_on_from_parts_that_were_kept(asked, capsys):
     assert len(Video.open("a.mp4")) == 48 and len(list(Path("a.parts").glob("*.mp4"))) == 5
 
 
+def test_times_may_be_frames_and_the_sheet_is_announced(asked, capsys):
+    args = ["stream", "a red ball", "--seconds", "18f", "--then", "8f:a blue cube", *asked, "a.mp4"]
+    assert main([*args, "--contact-sheet", "a.png", "--window", "16f", "--advance", "8f"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("a.mp4: 64x64, 20 frames") and second == "a.png: its contact sheet"
+    assert Video.open("a.mp4").metadata["request"]["then"] == [[0.667, "a blue cube"]]
+
+
+def test_prompts_are_rewritten_first(asked, capsys, monkeypatch):
+    from worldreel.prompt import rewriting
+
+    def twice(encoder, prompt, *, seed, name):
+        return rewriting.Rewritten(prompt=prompt, text=f"{prompt} rolls", by="a test")
+
+    monkeypatch.setattr(rewriting, "rewrite", twice)
+    args = ["stream", "a red ball", "--then", "1:a blue cube", "--seconds", "2", *asked, "a.mp4"]
+    assert main([*args, "--rewrite", "--keep"]) == 0
+    assert "note: the prompt became 'a blue cube rolls'" in capsys.readouterr().err
+    made = Video.open("a.mp4").metadata["request"]
+    assert made["prompt"] == "a red ball rolls" and made["then"] == [[1.0, "a blue cube rolls"]]
+    assert main([*args, "--rewrite"]) == 0  # goes on with what is there
+    assert "went on after 2 s" in capsys.readouterr().err
+
+
 def test_a_name_of_our_choice_replaces_nothing(asked, capsys):
     for name in ("stream.mp4", "stream-2.mp4"):
         assert main(["stream", "a red ball", "--seconds", "1", *asked[:-1]]) == 0
@@ -101,18 +125,21 @@ def test_interrupted_it_says_how_to_go_on(asked, monkeypatch, capsys):
         (["x", "--seconds", "0"], "above zero"),
         (["x", "--seconds", "-3"], "above zero"),
         (["x", "--seconds", "nan"], "finite"),
+        (["x", "--seconds", "soon"], "or frames, such as 18f"),
+        (["x", "--seconds", "1.5f"], "a whole number, such as 18f"),
+        (["x", "--rewrite-model", "m"], "go together"),
         (["x", "--seconds", "1e9"], "too long"),
         (["x", "--then", "60:y"], "after the end"),
         (["x", "--then", "20:y", "--then", "10:z"], "in order"),
         (["x", "--then", "0:y"], "after 0 s"),
-        (["x", "--then", "20"], "SECONDS:PROMPT"),
-        (["x", "--then", "20: "], "SECONDS:PROMPT"),
-        (["x", "--then", "soon:y"], "SECONDS:PROMPT"),
+        (["x", "--then", "20"], "TIME:PROMPT"),
+        (["x", "--then", "20: "], "TIME:PROMPT"),
+        (["x", "--then", "soon:y"], "TIME:PROMPT"),
         (["x", "--lag", "7"], "divisor"),
         (["x", "--window", "1"], "give 4 (1.33 s) or more"),
         (["x", "--context-level", "1"], "below 1"),
-        (["x", "--anchor", "-1"], "at least 0"),
-        (["x", "--advance", "inf"], "--advance takes seconds"),
+        (["x", "--anchor", "-1"], "--anchor is seconds"),
+        (["x", "--advance", "inf"], "--advance is seconds"),
         (["x", "-o", "a.gif"], "an .mp4, and not a.gif"),
         (["x", "-o", "folder"], "an .mp4, and not folder"),
         (["x", "-o", "nowhere/a.mp4"], "create it first"),
@@ -125,7 +152,7 @@ def test_interrupted_it_says_how_to_go_on(asked, monkeypatch, capsys):
 )
 def test_bad_input_is_one_line(args, says, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["stream", *args, "--json"]) in (1, 2)
+    assert main(["stream", *args, "--json"]) == 2
     out, err = capsys.readouterr()
     (line,) = [line for line in err.splitlines() if not line.startswith("load")]
     assert line.startswith("error: ") and says in line
@@ -150,5 +177,5 @@ def test_a_picture_begins_it(asked, capsys):
     assert len(Video.open("a.mp4")) == 36
     assert main([*args, *asked, "a.mp4"]) == 2
     assert "a.parts holds another stream" in capsys.readouterr().err
-    assert main([*args, "--image", "missing.png", *asked, "b.mp4"]) == 1
+    assert main([*args, "--image", "missing.png", *asked, "b.mp4"]) == 2
     assert "missing.png cannot be read" in capsys.readouterr().err

@@ -64,7 +64,10 @@ def test_scenes_keep_to_a_word(tmp_path, capsys):
     args = ("--with", "mammoth", "--with", "snowfield", "--count", "2")
     known = told(capsys, "preview", "--out", out, *args, *SMALL)
     assert all("mammoth" in one["caption"].lower() for one in known["scenes"])
-    assert "unicorn" in refused(capsys, "preview", "--out", out, "--with", "unicorn", *SMALL)
+    line = refused(capsys, "preview", "--out", out, "--with", "unicorn", *SMALL)
+    assert "no word 'unicorn'" in line and "dragon" in line and "meadow" in line
+    line = refused(capsys, "preview", "--out", out, "--with", "meadows", *SMALL)
+    assert "no word 'meadows': meadow, " in line
 
 
 def test_shards_hold_all_that_is_known_and_grow(tmp_path, capsys):

@@ -380,7 +380,7 @@ def test_parameters_have_names(model):
 def test_from_the_command_line_to_a_file(tiny_model, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     args = f"generate red -o a.mp4 --model {tiny_model} --size 96x64 --steps 2 --seconds 1 --json"
-    assert main([*args.split(), "--image", str(Path("p.png"))]) == 1
+    assert main([*args.split(), "--image", str(Path("p.png"))]) == 2
     assert "p.png cannot be read" in capsys.readouterr().err
     assert main(args.split()) == 0
     told = json.loads(capsys.readouterr().out)

@@ -87,11 +87,40 @@ def test_connect_keeps_both(model, clip, other):
 
 
 def test_which_words_go_on_from_a_stream_of_several_is_said(model, clip):
-    said = clip.metadata["request"] | {"then": [[1.0, "a blue cube"]]}
+    said = clip.metadata["request"] | {"then": [[0.667, "a blue cube"]]}
     stream = copy.copy(clip)
     stream.metadata = clip.metadata | {"request": said}
-    with pytest.warns(RequestWarning, match="the first of the clip's own: 'a red ball'"):
-        model.extend(stream, num_frames=4, **QUICK)
+    for before, said in ((False, "a blue cube"), (True, "a red ball")):
+        with pytest.warns(RequestWarning, match=f"the one in force there is taken: '{said}'"):
+            made = model.extend(stream, num_frames=4, before=before, **QUICK)
+        assert made.metadata["request"]["prompt"] == said
+
+
+def test_a_mark_that_says_no_prompts_at_times_is_passed_over():
+    frames = np.zeros((12, 64, 96, 3), np.uint8)
+    for told in (5, "x", {"a": 1}, [1], [[1]], [["a", "b"]], [[1, 2]], [[0, " "]], [[0, "b", 1]]):
+        for key in ("then", "prompts"):
+            said = {"request": {"prompt": "a red ball", key: told}}
+            clip = clips.Clip(name="a", frames=frames, fps=12, metadata=said)
+            assert clip.spans == ((0.0, "a red ball"),) and clip.saying(2, 4) == "a red ball"
+
+
+def test_a_retake_takes_the_prompt_that_was_in_force(model, clip, tmp_path):
+    longer = model.extend(clip, "a blue cube", num_frames=8, **QUICK)
+    assert longer.metadata["request"]["prompts"] == [[0, "a red ball"], [1, "a blue cube"]]
+    longer = Video.open(longer.save(tmp_path / "longer.mp4"), latents=True)
+    for time, said in (("0:4f", "a red ball"), ("12f:16f", "a blue cube")):
+        with pytest.warns(RequestWarning, match=f"the one in force there is taken: '{said}'"):
+            made = model.retake(longer, time=time, **QUICK)
+        assert made.metadata["request"]["prompt"] == said
+        assert made.metadata["request"]["prompts"] == longer.metadata["request"]["prompts"]
+    made = model.retake(longer, "a cube", time="4f:8f", **QUICK)
+    with pytest.warns(RequestWarning, match="the one in force there is taken: 'a red ball'"):
+        both = model.connect(clip, made, num_frames=4, **QUICK)
+    assert both.metadata["request"]["prompts"] == [
+        [0, "a red ball"], [1.667, "a cube"], [2, "a red ball"], [2.333, "a blue cube"],
+    ]  # fmt: skip
+    assert "prompts" not in clip.metadata["request"]
 
 
 def test_a_loop_of_a_clip_is_asked_for_by_name(model, clip):
@@ -329,6 +358,7 @@ def test_a_foreign_clip_is_fitted_and_encoded_once(model, tmp_path):
     with pytest.warns(RequestWarning) as warned:
         made = model.extend(path, "a ball", num_frames=4, **QUICK)
     assert [str(w.message) for w in warned] == [
+        "a.mp4 has no latents beside it: its pixels were encoded",
         "a.mp4 was taken from 24 to 12 frames a second",
         "a.mp4, 90x60, was scaled to 96x64",
     ]
@@ -402,8 +432,8 @@ def test_what_cannot_be_is_one_line(model, clip, other, tmp_path):
         ),
         (
             RequestError,
-            "fall on the same four",
-            lambda: model.generate("a ball", keyframes=[(1, still), (1.1, still)], **SMALL),
+            "at 1 s and the picture at 13f fall on the same four frames, from 1 s on: keep them 4f",
+            lambda: model.generate("a ball", keyframes=[(1, still), ("13f", still)], **SMALL),
         ),
         (
             RequestError,

@@ -66,9 +66,19 @@ class Clip:
         return said if isinstance(said, str) and said.strip() else None
 
     @property
-    def many_prompts(self) -> bool:
-        """Whether it is a stream of several sentences, of which `prompt` is the first."""
-        return bool(self.request.get("then"))
+    def spans(self) -> tuple[tuple[float, str], ...]:
+        """From which second on it shows what, in order; empty where it does not say.
+
+        A stream says it as `then`, a clip that was made of several prompts as `prompts`.
+        """
+        own = () if self.prompt is None else ((0.0, self.prompt),)
+        told = _told(self.request.get("prompts"))
+        return told or (*own, *_told(self.request.get("then")))
+
+    def saying(self, latent: int, group: int) -> str | None:
+        """The prompt in force at a latent, of which each has `group` frames."""
+        middle = ((latent + 0.5) * group - self.hidden) / self.fps
+        return next((said for at, said in reversed(self.spans) if at <= middle), self.prompt)
 
     @property
     def seed(self) -> int | None:
@@ -102,11 +112,20 @@ class Clip:
         return str(found or f"sha256:{hashlib.sha256(self.frames.tobytes()).hexdigest()}")
 
 
+def _told(rows: Any) -> tuple[tuple[float, str], ...]:
+    """[second, prompt] of a file's mark, which anyone may have written: what is none is left."""
+    found = []
+    for row in rows if isinstance(rows, list) else ():
+        at, said = row if isinstance(row, list) and len(row) == 2 else (None, None)
+        if isinstance(at, int | float) and isinstance(said, str) and said.strip():
+            found.append((float(at), said))
+    return tuple(found)
+
+
 def read(source: Any, name: str = "the clip") -> Clip:
     """A clip of a file, a folder of frames or a `Video`; MediaError when that is none.
 
-    A sidecar beside a file must be sound and the file's own; one that the file names and that is
-    not there is noted.
+    A sidecar beside a file must be sound and the file's own; that there is none is noted.
     """
     if isinstance(source, Clip):
         return source
@@ -120,7 +139,8 @@ def read(source: Any, name: str = "the clip") -> Clip:
         video = Video.open(path)
         named = (video.metadata.get("latents") or {}).get("file")
         lost = f"{named} is not beside {path.name}: its pixels were encoded anew"
-        return _clip(video, path.name, notes=(lost,) if named else ())
+        bare = f"{path.name} has no latents beside it: its pixels were encoded"
+        return _clip(video, path.name, notes=(lost if named else bare,))
     return _clip(Video.open(path, latents=True), path.name)
 
 
@@ -256,6 +276,23 @@ def descent(made: Plan, *, space: str, frames_per_latent: int) -> dict[str, Any]
         "latents": held,
         **({"sources": files} if files else {}),
     }
+
+
+def prompts(made: Plan, group: int) -> list[list[Any]]:
+    """[second, prompt] for each prompt of a result, from where it is in force; `group` is the
+    frames of a latent."""
+    line, found = made.timeline, []
+    for latent in range(line.num_latents):
+        clip, its = made.under or made.before, latent
+        if made.under is None and latent >= line.paint[1] and made.after is not None:
+            clip, its = made.after, latent - line.num_latents + line.trail
+        if clip is None or line.paint[0] <= latent < line.paint[1]:
+            said = made.prompt
+        else:
+            said = clip.saying(its, group)
+        if said and (not found or found[-1][1] != said):
+            found.append([round(max(0, latent * group - line.hidden) / made.fps, 3), said])
+    return found
 
 
 def _lineage(made: Plan, frames_per_latent: int) -> list[Any]:

@@ -219,6 +219,8 @@ class Engine(Tasks):
         frames = montage.composite(made, latents, self.decode, told, reach=self.compressor.reach)
         lap("decode")
         request_made = made.to_json() | {"notes": notes}
+        if len(told_of := clips.prompts(made, FRAMES)) > 1:
+            request_made["prompts"] = told_of
         metadata = {"request": request_made, "words": words, "seconds": took}
         descent = clips.descent(made, space=self.space, frames_per_latent=FRAMES)
         return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from worldreel.request import Limits, Request
 
 WIDEST_MISFIT = 1.25  # an aspect may be missed by this factor, no more
+NEARLY = 1.03  # by so much for a size that training saw
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,19 +90,27 @@ def nearest_size(width: int, height: int, limits: Limits) -> Size:
 
 
 def _aspect_size(aspect: Fraction, said: str, limits: Limits) -> Size:
+    wide, high = limits.base_sizes[limits.default_aspect]
+
+    def area(size: Size) -> float:
+        return abs(math.log(size[0] * size[1] / (wide * high)))
+
+    def shape(size: Size) -> float:
+        return abs(math.log(size[0] / size[1] / aspect))
+
+    def misfit(size: Size) -> float:
+        return shape(size) + area(size)
+
+    known = [size for size in limits.trained_sizes if shape(size) < math.log(NEARLY)]
+    if known:
+        return min(known, key=area)
     for name, size in limits.base_sizes.items():
         if parse_aspect(name) == aspect:
             return size
-    wide, high = limits.base_sizes[limits.default_aspect]
-
-    def misfit(size: Size) -> float:
-        return abs(math.log(size[0] / size[1] / aspect)) + abs(
-            math.log(size[0] * size[1] / (wide * high))
-        )
 
     sides = range(_on_grid(0, limits), _on_grid(10**9, limits) + 1, limits.grid)
     best = min(((w, _on_grid(round(w / aspect), limits)) for w in sides), key=misfit)
-    if abs(math.log(best[0] / best[1] / aspect)) > math.log(WIDEST_MISFIT):
+    if shape(best) > math.log(WIDEST_MISFIT):
         raise RequestError(
             f"an aspect of {said} is too narrow for {limits.name}: "
             f"the nearest size is {best[0]}x{best[1]}"

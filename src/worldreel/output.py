@@ -88,7 +88,8 @@ def whole_file(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             os.replace(part, path)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):  # as `explained` has said
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -165,16 +165,16 @@ def plan(request: Request, limits: Limits) -> Plan:
     """
     check(request, longest=limits.max_prompt_characters)
     clips = [c for c in (request.under, request.before, request.after) if c is not None]
-    own = dict.fromkeys(c.prompt for c in clips if c.prompt)
+    frames, notes = _frames(request, limits)
+    line = lay(request, frames, limits)
+    own = _in_force(request, line, limits.frames_per_latent)
     prompt = request.prompt if request.prompt is not None else next(iter(own), None)
     if prompt is None:
         raise RequestError(f"{clips[0].name} does not say what it shows: give a prompt")
-    frames, notes = _frames(request, limits)
-    line = lay(request, frames, limits)
     if request.prompt is None and len(own) > 1:
         notes.append(f"the prompt is the first clip's: {short(prompt)}")
-    elif request.prompt is None and any(clip.many_prompts for clip in clips):
-        notes.append(f"the prompt is the first of the clip's own: {short(prompt)}")
+    elif request.prompt is None and any(len(clip.spans) > 1 for clip in clips):
+        notes.append(f"of the clip's prompts, the one in force there is taken: {short(prompt)}")
     framing, moved = frame(request, clips, limits)
     notes += [*line.notes, *moved]
     width, height = framing.size
@@ -214,6 +214,19 @@ def plan(request: Request, limits: Limits) -> Plan:
     )
 
 
+def _in_force(request: Request, line: Timeline, group: int) -> list[str]:
+    """What its clips say of themselves where they are changed or go on, each prompt once."""
+    found: list[str | None] = []
+    if request.under is not None:
+        said = [request.under.saying(latent, group) for latent in range(*line.paint)]
+        found.append(max(said, key=said.count))
+    if request.before is not None:
+        found.append(request.before.saying(line.lead - 1, group))
+    if request.after is not None:
+        found.append(request.after.saying(0, group))
+    return list(dict.fromkeys(prompt for prompt in found if prompt))
+
+
 def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
     """Refuse what no model could make: it needs no limits but the length of a prompt."""
     beside = request.before is not None or request.after is not None
@@ -223,12 +236,14 @@ def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
     text("negative prompt", request.negative_prompt, longest)
     if request.seconds is not None:
         if request.num_frames is not None:
-            raise RequestError("give seconds or num_frames, not both")
+            raise RequestError("give seconds or a number of frames, not both")
         seconds = number("seconds", request.seconds)
         if seconds <= 0:
             raise RequestError(f"a video cannot last {seconds:g} s: seconds must be above zero")
-    if request.num_frames is not None and integer("num_frames", request.num_frames) < 1:
-        raise RequestError(f"num_frames must be at least 1, not {short(request.num_frames)}")
+    if request.num_frames is not None and integer("the number of frames", request.num_frames) < 1:
+        raise RequestError(
+            f"the number of frames must be at least 1, not {short(request.num_frames)}"
+        )
     if request.size is not None:
         if request.aspect is not None:
             raise RequestError("give a size or an aspect, not both")

@@ -13,7 +13,7 @@ alone: each latent has its own noise, by its place in the stream, whatever the s
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ from worldreel.errors import RequestError
 from worldreel.flow import Velocity
 from worldreel.models.compressor import STRIDE
 from worldreel.models.dit import Context
-from worldreel.prompt import read
+from worldreel.prompt import hear, read, rewriter
 from worldreel.request import Request
 from worldreel.tasks import by_name
 from worldreel.tokens import Words
@@ -80,11 +80,12 @@ def stream(
     num_inference_steps: int | None = None,
     guidance_scale: float | None = None,
     image: Any = None,
+    rewrite: Any = False,
 ) -> Stream:
     """A stream of a prompt, and of other prompts from later seconds on.
 
     then: (seconds, prompt), in order; the rest is as in `Engine.generate`. What cannot be made is a
-    RequestError; what is made differently from what was asked is in `Stream.notes`.
+    RequestError; what is made differently from what was asked stands in `Stream.notes`.
     """
     request = Request(
         prompt=prompt,
@@ -96,10 +97,32 @@ def stream(
         num_inference_steps=num_inference_steps,
         guidance_scale=guidance_scale,
         image=image,
+        rewrite=rewrite,
         model=engine.settings.name,
     )
-    chunk = engine.dit.preset.chunk or 1
-    return Stream(engine, course(request, then, engine.limits, pace, chunk=chunk))
+    return opened(engine, request, tuple(then), pace)
+
+
+def opened(
+    engine: Engine,
+    request: Request,
+    then: Sequence[tuple[float, str]],
+    pace: Pace | None = None,
+) -> Stream:
+    """The stream of a request, whose prompts become captions first where it asks for that."""
+    chunk, write = engine.dit.preset.chunk or 1, rewriter(request.rewrite)
+    made = course(request, then, engine.limits, pace, chunk=chunk)
+    if write is None:
+        return Stream(engine, made)
+    asked: dict[str, Any] = {"seed": made.plan.seed, "name": made.plan.model}
+    said = [hear(engine.text, prompt, write, **asked) for _, prompt in made.spans]
+    notes = [note for one in said for note in heard(one.words(), made.plan.model)]
+    notes += [note for one in said if one.written for note in one.written.told()]
+    later = [(at, one.text) for (at, _), one in zip(then, said[1:], strict=True)]
+    request = replace(request, prompt=said[0].text)
+    made = course(request, later, engine.limits, pace, chunk=chunk)
+    plan = replace(made.plan, notes=(*notes, *made.plan.notes))
+    return Stream(engine, replace(made, plan=plan))
 
 
 class Stream:

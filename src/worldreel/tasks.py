@@ -343,7 +343,8 @@ class Tasks(ABC):
         guidance_scale: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
-        """A clip as other words have it: at a strength near 0 it hardly changes, at 1 all is new.
+        """A clip as other words have it: at a strength of 0.3 shades change, at 0.6 ground, sky
+        and light, at 0.9 things too, at 1 all is new (docs/edit.md has pictures).
 
         time, region, mask: as in `fill`, where it may change.
         """

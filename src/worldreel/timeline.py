@@ -148,10 +148,9 @@ def _pictures(request: Request, limits: Limits) -> tuple[list[Asked], list[str]]
     for keyframe in request.keyframes:
         time, picture, strength = parse_keyframe(keyframe)
         frame = parse_time(time, limits.fps, "the time of a keyframe")
-        nearest, name = (
-            int(frame / group + 0.5) * group,
-            f"the picture at {_seconds(frame, limits)}",
-        )
+        nearest = int(frame / group + 0.5) * group
+        written = isinstance(time, str) and time.strip().endswith("f")
+        name = f"the picture at {time.strip() if written else _seconds(frame, limits)}"
         if abs(nearest - frame) > 1e-6:
             notes.append(f"{name} stands at {_seconds(nearest, limits)}")
         asked.append((name, frame, picture, strength))
@@ -179,7 +178,8 @@ def _placed(
         if latent in found and num_latents > 1:
             raise RequestError(
                 f"{found[latent].name} and {name} fall on the same {WHOLE.get(group, group)} "
-                "frames: keep them further apart"
+                f"frames, from {_seconds(latent * group, limits)} on: keep them {group}f "
+                f"({_seconds(group, limits)}) apart or more"
             )
         found[latent] = Keyframe(latent=latent, picture=picture, strength=strength, name=name)
     return tuple(found.values())

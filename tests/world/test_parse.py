@@ -182,6 +182,14 @@ def test_any_words_in_any_order_are_read_and_can_be_told_again(language):
     assert told > 10
 
 
+def test_a_long_text_is_read_or_refused_in_one_line():
+    assert len(parse("a red ball " + "and a blue cube " * 310)) == 624
+    assert len(parse("a " + "red " * 40 + "ball")) == 3
+    for language, text in (("en", "a " + "red " * 1250 + "ball"), ("zh", "红色的" * 1250 + "球")):
+        with pytest.raises(SceneError, match="words has parts too deep within each other"):
+            parse(text, language)
+
+
 def test_the_language_is_told_from_the_characters():
     assert language_of("a red ball") == "en" and language_of("一个 red 球") == "zh"
     with pytest.raises(SceneError, match="language"):

@@ -16,6 +16,7 @@ worldreel eval words          weights become figures
 worldreel world preview       what the world looks like
 """
 
+import errno
 import json
 import os
 import sys
@@ -30,7 +31,13 @@ import typer.core
 import typer.main
 
 from worldreel import __version__, extras
-from worldreel.errors import RequestError, SceneError, WorldreelError
+from worldreel.errors import (
+    CheckpointError,
+    MediaError,
+    RequestError,
+    SceneError,
+    WorldreelError,
+)
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
 ROOMS = (*MAKING, "stream", "prompt", "verify", "doctor", "train", "eval", "world")
@@ -38,9 +45,11 @@ DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",
     FAILED: "failed on the way, or a canary stopped",
-    REFUSED: "asked for what cannot be",
+    REFUSED: "asked for what cannot be, or given what cannot be read or written",
     INTERRUPTED: "interrupted",
 }
+_GIVEN = (RequestError, SceneError, MediaError, CheckpointError)  # of what a person gave
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # of a disk, whatever was asked
 
 
 class Rooms(typer.core.TyperGroup):
@@ -128,7 +137,8 @@ def _explain(error: Exception, *, as_json: bool) -> int:
     else:
         message = f"{type(error).__name__}: {error} (WORLDREEL_TRACEBACK=1 shows where)"
     message = " ".join(message.split())
-    code = REFUSED if usage or isinstance(error, RequestError | SceneError) else FAILED
+    full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
+    code = REFUSED if usage or (isinstance(error, _GIVEN) and not full) else FAILED
     if os.environ.get("WORLDREEL_TRACEBACK") == "1":
         traceback.print_exception(error)
     _say(f"error: {message}")

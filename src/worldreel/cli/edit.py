@@ -36,7 +36,10 @@ def edit(
     prompt: Annotated[str, typer.Argument(help="What it shows instead; - reads standard input.")],
     strength: Annotated[
         float,
-        typer.Option(help="How much may change: near 0 hardly anything, at 1 all of it."),
+        typer.Option(
+            help="How much may change: at 0.3 shades of colour and light, at 0.6 ground, sky and "
+            "light but no thing, at 0.9 things too, at 1 all of it (docs/edit.md has pictures)."
+        ),
     ] = 0.5,
     time: Time = None,
     region: Region = None,

@@ -57,21 +57,27 @@ def prompt(
         plan(asked, Limits())
     chat = written_by(rewrite_url, rewrite_model)
     from worldreel.checkpoint import PACKAGED, load_text
-    from worldreel.prompt import hear, read, rewrite
+    from worldreel.prompt import hear, rewrite
+    from worldreel.prompt.rewriting import stated
 
     folders = [f for f in (PACKAGED / model, Path(model)) if (f / "text").is_dir()]
     if not folders:
         raise RequestError(f"no model {model!r}: give the name of a packaged one or a folder")
     encoder = load_text(folders[0] / "text")
-    before = read(encoder, text.strip())
     name = folders[0].resolve().name
     with progress(quiet=chat is None) as told:  # a chat server may take its time
         told("caption", 0, 1)
         after = hear(encoder, text.strip(), chat or rewrite, seed=seed, name=name)
         told("caption", 1, 1)
     assert after.written is not None
+    said = {"prompt": stated(encoder, text.strip(), seed=seed)}
+    said["text"] = stated(encoder, after.text, seed=seed) if after.written.by else said["prompt"]
+    guessed = {
+        slot: value for slot, value in after.facts.items() if said["text"].get(slot) != value
+    }
     answer = after.written.to_json() | {
-        "understood": {"prompt": before.facts, "text": after.facts},
+        "understood": said,
+        "guessed": guessed,
         "model": model,
         "seed": seed,
     }
@@ -89,6 +95,8 @@ def _tell(answer: dict[str, Any]) -> None:
     print(f"read:  {_listed(answer['understood']['text'])}")
     if answer["added"]:
         print(f"added: {_listed(answer['added'])}")
+    if answer["guessed"]:
+        print(f"guessed, for the prompt does not say it: {_listed(answer['guessed'])}")
 
 
 def _listed(facts: dict[str, str]) -> str:

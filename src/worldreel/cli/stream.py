@@ -1,7 +1,6 @@
 """`worldreel stream`: a video of any length, from a sentence, or from one after the other."""
 
 import json
-import math
 import sys
 import time
 import warnings
@@ -11,8 +10,9 @@ from typing import Annotated
 
 import typer
 
-from worldreel.cli.making import peak_memory, read_prompt, with_pictures
+from worldreel.cli.making import length, peak_memory, read_prompt, with_pictures
 from worldreel.cli.progress import progress
+from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
 from worldreel.course import LONGEST, USUAL, Pace, course
 from worldreel.errors import RequestError
 from worldreel.output import check_sheet, check_writable
@@ -24,6 +24,7 @@ from worldreel.request import (
     Request,
     check,
 )
+from worldreel.values import parse_time
 
 app = typer.Typer(add_completion=False)
 
@@ -32,14 +33,12 @@ _WIDE, _HIGH = MARBLE.base_sizes[MARBLE.default_aspect]
 _LATENT = MARBLE.frames_per_latent / MARBLE.fps  # seconds
 
 
-def _seconds(latents: int) -> float:
-    return round(latents * _LATENT, 3)
+def _seconds(latents: int) -> str:
+    return f"{latents * _LATENT:.4g}"
 
 
-def _latents(option: str, seconds: float) -> int:
-    if not math.isfinite(seconds):
-        raise RequestError(f"{option} takes seconds, not {seconds:g}")
-    return round(seconds / _LATENT)
+def _latents(option: str, time: str) -> int:
+    return round(parse_time(time, MARBLE.fps, option) / MARBLE.frames_per_latent)
 
 
 @app.command(
@@ -57,12 +56,17 @@ def stream(
         ),
     ],
     seconds: Annotated[
-        float, typer.Option(help=f"How long it lasts, up to {LONGEST / 3600:g} hours.")
-    ] = USUAL,
+        str | None,
+        typer.Option(
+            metavar="S",
+            help=f"How long it lasts, up to {LONGEST / 3600:g} hours, or frames, as in 18f.",
+            show_default=f"{USUAL:g}",
+        ),
+    ] = None,
     then: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="SECONDS:PROMPT",
+            metavar="TIME:PROMPT",
             help="What it shows from then on, such as '20:it snows'; may be given again.",
         ),
     ] = None,
@@ -106,11 +110,20 @@ def stream(
     image: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture: the first frame.")
     ] = None,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite/--no-rewrite",
+            help="Make full captions of the prompts first: see `worldreel prompt`.",
+        ),
+    ] = False,
+    rewrite_url: ChatUrl = None,
+    rewrite_model: ChatModel = None,
     window: Annotated[
-        float, typer.Option(help="Seconds that are seen at once, and painted first.")
+        str, typer.Option(metavar="S", help="What is seen at once, and painted first.")
     ] = _seconds(PACE.window),
     advance: Annotated[
-        float, typer.Option(help="Seconds that are painted at a time, beside those before them.")
+        str, typer.Option(metavar="S", help="What is painted at a time, beside what is before it.")
     ] = _seconds(PACE.advance),
     lag: Annotated[
         int | None,
@@ -124,7 +137,7 @@ def stream(
         float, typer.Option(help="Noise under which earlier latents are shown, 0 to below 1.")
     ] = PACE.context_level,
     anchor: Annotated[
-        float, typer.Option(help="Seconds of the beginning that stay in sight for ever.")
+        str, typer.Option(metavar="S", help="How much of the beginning stays in sight for ever.")
     ] = _seconds(PACE.anchor),
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     contact_sheet: Annotated[
@@ -141,13 +154,14 @@ def stream(
     request = Request(
         prompt=read_prompt(prompt),
         negative_prompt=negative_prompt,
-        seconds=seconds,
+        **length(seconds),
         size=size,
         aspect=aspect,
         seed=seed,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         image=image,
+        rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         model=model,
     )
     spans = [_span(text) for text in then or ()]
@@ -174,8 +188,9 @@ def stream(
         engine = import_module("worldreel.engine").load(model)
         told("load", 1, 1)
         parts, streams = (import_module(f"worldreel.{name}") for name in ("parts", "stream"))
-        chunk = engine.dit.preset.chunk or 1
-        made = streams.Stream(engine, course(request, spans, engine.limits, pace, chunk=chunk))
+        told("prompt", 0, 1)  # a chat server may take its time
+        made = streams.opened(engine, request, spans, pace)
+        told("prompt", 1, 1)
         try:
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
@@ -216,6 +231,8 @@ def stream(
             f"{path}: {plan.width}x{plan.height}, {plan.num_frames} frames, {plan.seconds:.5g} s, "
             f"made in {answer['seconds']['total']:.1f} s"
         )
+        if contact_sheet is not None:
+            print(f"{contact_sheet}: its contact sheet")
 
 
 def _free_name() -> str:
@@ -233,8 +250,8 @@ def _span(text: str) -> tuple[float, str]:
     try:
         if not prompt.strip():
             raise ValueError
-        return float(at), prompt
+        return parse_time(at, MARBLE.fps) / MARBLE.fps, prompt
     except ValueError:
         raise RequestError(
-            f"--then is SECONDS:PROMPT, such as '20:it snows', not {text[:60]!r}"
+            f"--then is TIME:PROMPT, such as '20:it snows' or '36f:it snows', not {text[:60]!r}"
         ) from None

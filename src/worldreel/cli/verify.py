@@ -12,7 +12,7 @@ from worldreel.errors import MediaError, MissingExtraError
 app = typer.Typer(add_completion=False)
 
 HOLDS, BROKEN, UNREAD, UNSIGNED, UNMARKED = "holds", "broken", "unread", "unsigned", "unmarked"
-CODES = {HOLDS: 0, BROKEN: 1, UNREAD: 1, UNSIGNED: 3, UNMARKED: 3}
+CODES = {HOLDS: 0, BROKEN: 1, UNREAD: 2, UNSIGNED: 3, UNMARKED: 3}
 SAYS = {
     HOLDS: "nothing was changed since it was signed",
     UNSIGNED: "it has a mark, but no signature: anyone could have written or changed it",
@@ -24,8 +24,8 @@ UNKNOWN_SIGNER = "on no trust list, so it does not show who signed"
 @app.command(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 every file is signed, and nothing was changed since; 1 a file was "
-    "changed, or cannot be read; 3 a file has no mark, or one without a signature; the lowest of "
-    "1 and 3 that applies. No answer says that something was filmed: marks can be removed. "
+    "changed; 2 a file cannot be read; 3 a file has no mark, or one without a signature; of "
+    "several the lowest but 0. No answer says that something was filmed: marks can be removed. "
     "docs/provenance.md has the rest.",
 )
 def verify(

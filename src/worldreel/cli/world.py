@@ -10,7 +10,7 @@ import typer
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError, WorldreelError
 from worldreel.extras import missing
-from worldreel.output import check_writable
+from worldreel.output import check_folder, check_writable
 from worldreel.values import parse_size
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def render_shards(
     """Render clips with captions, facts and ground truth into shards; resumes where it stopped."""
     if count < 1 or seed < 0 or not 1 <= jobs <= 256:
         raise RequestError("--count and --jobs must be at least 1, and --seed at least 0")
+    check_folder(out)
     from worldreel.data import clip, synth
 
     try:
@@ -150,6 +151,7 @@ def pack(
     """Act scenes out and pack them without pixels, to be drawn where there is no physics."""
     if count < 1 or seed < 0 or not 1 <= jobs <= 256:
         raise RequestError("--count and --jobs must be at least 1, and --seed at least 0")
+    check_folder(out)
     from worldreel.data import synth, takes
 
     try:

@@ -148,7 +148,7 @@ class _Asked:
 
     def __post_init__(self) -> None:
         if self.count < 1 or self.first_seed < 0:
-            raise RequestError("count must be at least 1, and first_seed at least 0")
+            raise RequestError("the count must be at least 1, and the first seed at least 0")
         if self.world not in WORLDS:
             raise RequestError(f"unknown world {self.world!r}: one of {', '.join(WORLDS)}")
 

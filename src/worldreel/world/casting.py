@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TypeAlias, TypeVar
@@ -58,7 +59,10 @@ def known_words(within: Set[str] | None) -> Known:
         return _SLOTS
     unknown = sorted(set(within) - {word for values in _SLOTS.values() for word in values})
     if unknown:
-        raise SceneError(f"the world has no word {unknown[0]!r}")
+        every = list(dict.fromkeys(word for values in _SLOTS.values() for word in values))
+        near = difflib.get_close_matches(unknown[0], every, n=5, cutoff=0.4)
+        others = [word for word in every if word not in near]
+        raise SceneError(f"the world has no word {unknown[0]!r}: {', '.join([*near, *others])}")
     named = {slot: tuple(v for v in values if v in within) for slot, values in _SLOTS.items()}
     return {slot: v or _PLAIN.get(slot, _SLOTS[slot]) for slot, v in named.items()}
 

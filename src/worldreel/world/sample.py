@@ -96,5 +96,5 @@ def _composed(rng: np.random.Generator, plan: Plan | None, seed: int) -> Scene |
 
 def _numbers(seed: int, split: str | None, seconds: float) -> list[int]:
     if split not in SPLITS:
-        raise SceneError(f"unknown split {split!r}: None or 'held_out'")
+        raise SceneError(f"unknown split {split!r}: 'held_out', or none at all")
     return [seed, SPLITS.index(split), round(seconds * FPS)]

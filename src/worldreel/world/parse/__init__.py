@@ -45,16 +45,25 @@ def parse(text: str, language: str | None = None) -> tuple[Fact, ...]:
 
 
 def parse_words(text: str, language: str | None = None) -> Parsed:
-    """The facts that a text states, and the words that were not understood."""
+    """The facts that a text states, and the words that were not understood.
+
+    A SceneError says that a sentence is too deep to be read.
+    """
     language = _spoken(text, language)
     rules = grammar(language)
     reading, unknown, unread = Reading(), [], []
     for sentence in rules.sentences(text):
         unknown += sentence.unknown
-        nodes, left = cover(rules, sentence)
+        try:
+            nodes, left = cover(rules, sentence)
+            for node in nodes:
+                reading.take(node)
+        except RecursionError:  # hundreds of adjectives in a row, each within the one before
+            raise SceneError(
+                f"a sentence of {len(sentence.tokens):,} words has parts too deep within each "
+                "other to be read: say it in several sentences"
+            ) from None
         unread += left
-        for node in nodes:
-            reading.take(node)
     return Parsed(reading.facts(), tuple(dict.fromkeys(unknown)), tuple(dict.fromkeys(unread)))
 
 
