@@ -50,6 +50,27 @@ class CompressorPreset:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WanVaePreset:
+    """Wan's autoencoder. The space is halved after every width but the last.
+
+    encoder, decoder: their base widths, which `widths` multiply. blocks: per stage of the encoder;
+    the decoder has one more. temporal: where time is halved too. residual, patch: of 2.2. mean,
+    deviation: of each latent channel before it is normalised.
+    """
+
+    channels: int
+    encoder: int
+    decoder: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    widths: tuple[int, ...] = (1, 2, 4, 4)
+    blocks: int = 2
+    temporal: tuple[bool, ...] = (False, True, True)
+    residual: bool = False
+    patch: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextPreset:
     """The text encoder: `slots` states of width `out_dim` for any number of words."""
 
@@ -82,7 +103,7 @@ class Settings:
     trained_seconds: float | None = None
 
 
-Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset, Settings)
+Preset = TypeVar("Preset", DitPreset, CompressorPreset, WanVaePreset, TextPreset, Settings)
 
 
 def build(kind: type[Preset], data: dict[str, Any]) -> Preset:
