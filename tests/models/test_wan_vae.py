@@ -1,5 +1,7 @@
 """Law 11 for Wan's autoencoders: equal to an independent implementation; laws 4 and 14 too."""
 
+import dataclasses
+
 import pytest
 import torch
 from torch.nn import functional
@@ -28,12 +30,14 @@ def peer_of(p: WanVaePreset):
             in_channels=pixels, out_channels=pixels, patch_size=p.patch if p.patch > 1 else None,
         )  # fmt: skip
     peer = peer.to_empty(device="cpu").eval()
-    g = torch.Generator().manual_seed(0)
-    for name, w in peer.named_parameters():
+    tape = torch.randn(1_000_003, generator=torch.Generator().manual_seed(0))
+    for i, (name, w) in enumerate(peer.named_parameters()):
+        noise = tape.roll(1000 * i).repeat(1 + w.numel() // len(tape))[: w.numel()].view(w.shape)
         fan = w[0].numel() if w.ndim > 2 else 1
-        torch.nn.init.normal_(w, std=0.1 if fan == 1 else 0.6 * fan**-0.5, generator=g)
+        w.data = noise * (0.1 if fan == 1 else fan**-0.5)
         if "gamma" in name:
             w.data += 1
+    peer.decoder.conv_out.weight.data *= 0.4  # so that few pixels are clamped
     return peer
 
 
@@ -89,11 +93,13 @@ def test_the_smallest_picture(pair):
     assert (ours.decode(latents) - pixels).abs().max() < 1e-4
 
 
-def test_half_precision(pair):
-    peer, ours = pair
-    video = clip(ours, 9)
+@pytest.mark.parametrize("name", TINY)
+def test_half_precision(name):
+    preset = dataclasses.replace(TINY[name], encoder=16, decoder=16)
+    peer = peer_of(preset)
+    video = clip(ours := ours_of(preset, peer), 5)
     latents, pixels = theirs(peer, ours, video)
-    half = ours_of(ours.preset, peer, torch.bfloat16)
+    half = ours_of(preset, peer, torch.bfloat16)
     for mine, true in ((half.encode(video), latents), (half.decode(latents), pixels)):
         assert mine.dtype == torch.float32
         assert functional.cosine_similarity(mine.flatten(), true.flatten(), dim=0) > 0.9999
@@ -157,7 +163,9 @@ def test_real_widths_equal_diffusers():
     peer = peer_of(preset)
     ours = ours_of(preset, peer)
     assert sum(w.numel() for w in peer.parameters()) == 126_892_531
-    video = clip(ours, 5, 1, 2)
+    video = clip(ours, 5, 1, 1)
     latents, pixels = theirs(peer, ours, video)
     assert (ours.encode(video) - latents).abs().max() < 1e-4
     assert (ours.decode(latents) - pixels).abs().max() < 1e-4
+    half = ours_of(preset, peer, torch.bfloat16).decode(latents)
+    assert functional.cosine_similarity(half.flatten(), pixels.flatten(), dim=0) > 0.9999

@@ -19,7 +19,8 @@ class DitPreset:
     null_word: a learned word that covers all time. target: the network takes the level that the
     velocity is averaged down to. chunk: latents per chunk of the attention rule, None for public
     weights, whose kept tokens are seen and see like painted ones. predicts: "v", the velocity, or
-    "x", the clean latents, of which the velocity is made.
+    "x", the clean latents, of which the velocity is made. control: the layers after which VACE's
+    hints are added, which are made of `control_channels` channels beside the latents.
     """
 
     channels: int
@@ -36,6 +37,8 @@ class DitPreset:
     target: bool = False
     chunk: int | None = None
     predicts: str = "v"
+    control: tuple[int, ...] = ()
+    control_channels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -88,7 +88,10 @@ _VACE_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
 def _table() -> dict[str, tuple[str, Turn | None, int, int]]:
     """{a name of either layout, # for a block's number: (ours, turn, part, parts)}."""
     rows = list(_ROWS)
-    homes = (("blocks.#.", "blocks.#.", _BLOCK_ROWS), ("vace_blocks.#.", "vace.blocks.#.", _BLOCK_ROWS))
+    homes = (
+        ("blocks.#.", "blocks.#.", _BLOCK_ROWS),
+        ("vace_blocks.#.", "vace.blocks.#.", _BLOCK_ROWS),
+    )
     for theirs, ours, inside in (*homes, ("vace_blocks.#.", "vace.hints.#.", _VACE_ROWS)):
         rows += [(theirs + a, theirs + b, ours + c, *rest) for a, b, c, *rest in inside]
     return {name: (c, *rest) for a, b, c, *rest in rows for name in (a, b)}
@@ -98,20 +101,32 @@ _TRANSFORMER = _table()
 _KEY = re.compile(r"(?P<module>.*?)(?:\.(?P<leaf>weight|bias))?")
 
 
-def transformer_place(key: str, preset: DitPreset) -> Place | None:
-    """Where a transformer's tensor goes; None if it is no tensor of Wan's."""
+def _row_of(key: str) -> tuple[str, Turn | None, int, int] | None:
     match = _KEY.fullmatch(key)
     assert match is not None
-    number = re.search(r"blocks\.(\d+)\.", match["module"])
+    number = re.match(r"(?:vace_)?blocks\.(\d+)\.", key)
     row = _TRANSFORMER.get(re.sub(r"(?<=blocks\.)\d+(?=\.)", "#", match["module"], count=1))
     if row is None:
         return None
-    name, turn, part, parts = row
-    if number is not None:
-        name = name.replace("#", number[1])
+    name = row[0] if number is None else row[0].replace("#", number[1])
     leaf = "" if match["leaf"] is None else "." + match["leaf"]
+    return name + leaf, *row[1:]
+
+
+def transformer_name(key: str) -> str | None:
+    """Our name of what a transformer's tensor becomes, or becomes a part of."""
+    row = _row_of(key)
+    return None if row is None else row[0]
+
+
+def transformer_place(key: str, preset: DitPreset) -> Place | None:
+    """Where a transformer's tensor goes; None if it is no tensor of Wan's."""
+    row = _row_of(key)
+    if row is None:
+        return None
+    name, turn, part, parts = row
     turned = None if turn is None else lambda x: turn(x, preset)
-    return Place(name=name + leaf, turn=turned, part=part, parts=parts)
+    return Place(name=name, turn=turned, part=part, parts=parts)
 
 
 # Of the autoencoder: parts outside of its stages, then what is inside a block and a resampling.
@@ -162,7 +177,9 @@ def vae_place(key: str, blocks: int) -> Place | None:
         else:
             where = "resample"
         name = f"{match['half']}.stages.{stage}.{where}.{match['rest']}"
-    if (inside := re.fullmatch(r"(.*?\.(?:middle\.[02]|blocks\.\d+|resample))\.(.*)", name)) is not None:
+    if (
+        inside := re.fullmatch(r"(.*?\.(?:middle\.[02]|blocks\.\d+|resample))\.(.*)", name)
+    ) is not None:
         leaf = _renamed(inside[2], _INSIDE)
         if leaf is None:
             return None

@@ -290,9 +290,7 @@ class WanVae(nn.Module):
         """Normalised latents B C T h w to pixels B 3 F H W, fp32, clamped as Wan does."""
         b, _, t, h, w = latents.shape
         f = self.frames * t - (0 if past is not None and past.begun else self.frames - 1)
-        video = latents.new_empty(
-            (b, 3, f, self.stride * h, self.stride * w), dtype=torch.float32
-        )
+        video = latents.new_empty((b, 3, f, self.stride * h, self.stride * w), dtype=torch.float32)
         done = 0
         for part in self.stream(latents, chunk=chunk, past=past):
             video[:, :, done : done + part.shape[2]] = part
