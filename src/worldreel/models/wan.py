@@ -37,19 +37,22 @@ _FOREIGN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Wan Fun Control", (r"^control_adapter\.|^ref_conv\.",)),
     ("HunyuanVideo", (r"individual_token_refiner|^context_embedder\.token_refiner\.",)),
     ("CogVideoX", (r"^patch_embed\.text_proj\.|^mixins\.patch_embed\.text_proj\.",)),
-    ("LTX-Video", (r"^caption_projection\.", r"^(?:proj_in|patchify_proj)\.")),
+    ("LTX-Video", (r"^caption_projection\.", r"^proj_in\.")),
     ("LTX-Video", (r"^patchify_proj\.",)),
     ("Mochi", (r"^t5_y_embedder\.|^time_embed\.pooler\.",)),
-    ("Stable Diffusion 3", (r"joint_blocks\.|^transformer_blocks\.0\.attn\.add_k_proj", r"pos_embed")),
+    ("Stable Diffusion 3", (r"^joint_blocks\.",)),
+    ("Stable Diffusion 3", (r"^pos_embed\.", r"^transformer_blocks\.0\.attn\.add_k_proj\.")),
     ("FLUX", (r"^double_blocks\.|^single_transformer_blocks\.",)),
     ("Qwen-Image", (r"^transformer_blocks\.0\.img_mod\.",)),
-    ("a U-Net of Stable Diffusion", (r"^(?:input|down)_blocks\.", r"^(?:out|conv_out|middle_block)\.")),
-    ("Wan 2.1 image to video, which reads a picture through CLIP",
-     (r"^img_emb\.|^condition_embedder\.image_embedder\.|\.k_img\.|\.add_k_proj\.",)),
-    ("Wan's text encoder", (r"^token_embedding\.weight|^(?:shared|encoder\.embed_tokens)\.weight",)),
+    ("a U-Net of Stable Diffusion", (r"^input_blocks\.", r"^middle_block\.")),
+    ("a U-Net of Stable Diffusion", (r"^down_blocks\.", r"^conv_out\.")),
+    ("Wan 2.1 image to video, which reads a picture through CLIP", (r"^img_emb\.|\.k_img\.",)),
+    ("Wan 2.1 image to video, which reads a picture through CLIP", (r"\.image_embedder\.",)),
+    ("Wan's text encoder", (r"^token_embedding\.weight",)),
+    ("a text encoder", (r"^(?:shared|encoder\.embed_tokens)\.weight",)),
     ("a Wan autoencoder", (r"^decoder\.(?:conv1|conv_in)\.weight", r"time_conv\.")),
     ("a Wan transformer", (r"^patch_embedding\.weight", r"^blocks\.0\.")),
-)  # fmt: skip
+)
 
 # Of transformers' configs: our name, diffusers', the original one, what stands for it if left out.
 _CONFIG = (
@@ -277,7 +280,7 @@ def _preset_of_shapes(tensors: Tensors) -> DitPreset:
         )
     except (KeyError, IndexError, ValueError) as error:
         raise CheckpointError(
-            f"{tensors.path} is a part of a Wan transformer ({error!r} is not there): fetch it again"
+            f"{tensors.path} is a part of a Wan transformer (no {error}): fetch it again"
         ) from None
     if dim % _HEAD or len(preset.control) != controls:
         raise CheckpointError(

@@ -16,6 +16,7 @@ import math
 import pickle
 import re
 import struct
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -222,12 +223,14 @@ def _header(file: Path) -> dict[str, Entry]:
 def _unpickled(file: Path) -> dict[str, Tensor]:
     """Tensors of a pickle that holds tensors alone; nothing in it is ever run."""
     try:
-        try:
-            held = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError as error:
-            if "mmap can only be used" not in str(error):
-                raise
-            held = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd pickles, which are refused below
+            try:
+                held = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            except RuntimeError as error:
+                if "mmap can only be used" not in str(error):
+                    raise
+                held = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise CheckpointError(
             f"{file} holds more than tensors (a pickle may hold code), and nothing of it was run: "
