@@ -48,6 +48,7 @@ class Vace(nn.Module):
         c = self.patch_in(control)
         hints = {}
         for i, (layer, around) in enumerate(zip(self.layers, self.hints, strict=True)):
+            assert isinstance(around, Hint)
             if around.into is not None:
                 c = around.into(c) + h
             c = through(i, c.float())

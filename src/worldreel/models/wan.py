@@ -25,6 +25,7 @@ from worldreel.models.wan_files import Tensors, check, fill, open_tensors
 from worldreel.models.wan_models import VAES
 from worldreel.models.wan_names import Place, transformer_name, transformer_place, vae_place
 from worldreel.models.wan_vae import WanVae
+from worldreel.progress import Progress, silent
 
 _HEAD = 128  # channels of a head in every public Wan model: shapes alone do not tell it
 _PLAIN = "worldreel reads Wan 2.1 and 2.2: text to video, TI2V-5B, I2V-A14B and VACE"
@@ -126,10 +127,17 @@ def find_transformer(path: str | Path) -> StoredTransformer:
     return StoredTransformer(tensors=tensors, preset=preset, places=places)
 
 
-def load_transformer(stored: StoredTransformer, *, dtype: torch.dtype) -> DiT:
-    """The transformer, frozen, that computes in dtype and is stored in it.
+def load_transformer(
+    stored: StoredTransformer,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    told: Progress = silent,
+) -> DiT:
+    """The transformer, frozen, on a device, that computes in dtype and is stored in it.
 
-    What modulates and norms is stored in fp32, as the makers do.
+    What modulates and norms is stored in fp32, as the makers do. Tensors go to the device one by
+    one: the host never holds the model beside it.
     """
     with torch.device("meta"):
         model = DiT(stored.preset, dtype=dtype)
@@ -139,6 +147,8 @@ def load_transformer(stored: StoredTransformer, *, dtype: torch.dtype) -> DiT:
         stored.tensors,
         stored.places,
         lambda name: torch.float32 if fine.fullmatch(name) else dtype,
+        device=device,
+        told=told,
     )
     return model.eval()
 
@@ -157,12 +167,19 @@ def find_vae(path: str | Path) -> StoredVae:
     return StoredVae(tensors=tensors, preset=preset, places=places)
 
 
-def load_vae(stored: StoredVae, *, dtype: torch.dtype) -> WanVae:
-    """The autoencoder, frozen, that computes in dtype and is stored in it."""
+def load_vae(
+    stored: StoredVae,
+    *,
+    dtype: torch.dtype,
+    device: torch.device | str = "cpu",
+    told: Progress = silent,
+) -> WanVae:
+    """The autoencoder, frozen, on a device, that computes in dtype and is stored in it."""
     with torch.device("meta"):
         model = WanVae(stored.preset, dtype=dtype)
-    fill(model, stored.tensors, stored.places, lambda name: dtype)
-    return model.eval()
+    places = stored.places
+    fill(model, stored.tensors, places, lambda name: dtype, device=device, told=told)
+    return model.to(device).eval()
 
 
 def config_of(path: Path) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError
 from worldreel.models.wan_names import Place
+from worldreel.progress import Progress, silent
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<n>\d{5})-of-(?P<of>\d{5})\.safetensors")
@@ -315,6 +316,9 @@ def fill(
     source: Tensors,
     places: Mapping[str, Place],
     kind: Callable[[str], torch.dtype],
+    *,
+    device: torch.device | str = "cpu",
+    told: Progress = silent,
 ) -> None:
     """Give a module that is described alone ("meta") its weights, frozen.
 
@@ -325,15 +329,17 @@ def fill(
     own = dict(module.named_parameters())
     done: dict[str, Tensor] = {}
     with source.reading() as read:
-        for key, place in places.items():
+        for n, (key, place) in enumerate(places.items()):
+            told("load", n, len(places))
             if place.name not in done:
                 done[place.name] = torch.empty_like(
-                    own[place.name], dtype=kind(place.name), device="cpu"
+                    own[place.name], dtype=kind(place.name), device=device
                 )
             value = read(key)
             value = value if place.turn is None else place.turn(value)
             rows = len(value)
             done[place.name][rows * place.part : rows * (place.part + 1)].copy_(value)
+    told("load", len(places), len(places))
     for name, value in done.items():
         home, _, leaf = name.rpartition(".")
         setattr(module.get_submodule(home), leaf, nn.Parameter(value, requires_grad=False))

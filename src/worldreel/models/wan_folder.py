@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -113,7 +114,7 @@ def _first(folder: Path | None, names: Iterable[str]) -> Path | None:
     return next((path for path in there if path.exists()), None)
 
 
-def _index(folder: Path) -> dict[str, object]:
+def _index(folder: Path) -> dict[str, Any]:
     """What model_index.json says; empty where there is none."""
     file = folder / "model_index.json"
     if not file.exists():

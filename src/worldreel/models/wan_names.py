@@ -18,6 +18,7 @@ from torch import Tensor
 from worldreel.models.presets import DitPreset
 
 Turn = Callable[[Tensor, DitPreset], Tensor]
+_Row = tuple[str, str, str, Turn | None, int, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +51,7 @@ def _row(table: Tensor, _: DitPreset) -> Tensor:
 
 
 # The original name, diffusers' name, ours, how it is turned, which part of how many.
-_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
+_ROWS: tuple[_Row, ...] = (
     ("patch_embedding", "patch_embedding", "patch_in", _patch, 0, 1),
     ("text_embedding.0", "condition_embedder.text_embedder.linear_1", "text_in.0", None, 0, 1),
     ("text_embedding.2", "condition_embedder.text_embedder.linear_2", "text_in.2", None, 0, 1),
@@ -61,7 +62,7 @@ _ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
     ("head.head", "proj_out", "head", _head, 0, 1),
     ("vace_patch_embedding", "vace_patch_embedding", "vace.patch_in", _patch, 0, 1),
 )
-_BLOCK_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
+_BLOCK_ROWS: tuple[_Row, ...] = (
     ("modulation", "scale_shift_table", "table", _row, 0, 1),
     ("self_attn.q", "attn1.to_q", "self_attn.qkv", _halves, 0, 3),
     ("self_attn.k", "attn1.to_k", "self_attn.qkv", _halves, 1, 3),
@@ -79,7 +80,7 @@ _BLOCK_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
     ("ffn.0", "ffn.net.0.proj", "mlp_in", None, 0, 1),
     ("ffn.2", "ffn.net.2", "mlp_out", None, 0, 1),
 )
-_VACE_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
+_VACE_ROWS: tuple[_Row, ...] = (
     ("before_proj", "proj_in", "into", None, 0, 1),
     ("after_proj", "proj_out", "hint", None, 0, 1),
 )
@@ -87,14 +88,17 @@ _VACE_ROWS: tuple[tuple[str, str, str, Turn | None, int, int], ...] = (
 
 def _table() -> dict[str, tuple[str, Turn | None, int, int]]:
     """{a name of either layout, # for a block's number: (ours, turn, part, parts)}."""
-    rows = list(_ROWS)
-    homes = (
+    table = {}
+    for theirs, ours, rows in (
+        ("", "", _ROWS),
         ("blocks.#.", "blocks.#.", _BLOCK_ROWS),
         ("vace_blocks.#.", "vace.blocks.#.", _BLOCK_ROWS),
-    )
-    for theirs, ours, inside in (*homes, ("vace_blocks.#.", "vace.hints.#.", _VACE_ROWS)):
-        rows += [(theirs + a, theirs + b, ours + c, *rest) for a, b, c, *rest in inside]
-    return {name: (c, *rest) for a, b, c, *rest in rows for name in (a, b)}
+        ("vace_blocks.#.", "vace.hints.#.", _VACE_ROWS),
+    ):
+        for original, diffusers, name, turn, part, parts in rows:
+            for key in (original, diffusers):
+                table[theirs + key] = (ours + name, turn, part, parts)
+    return table
 
 
 _TRANSFORMER = _table()
@@ -154,11 +158,11 @@ _INSIDE = (
     (r"(?:conv1|residual\.2)\.(weight|bias)", r"first.conv.\1"),
     (r"(?:norm2|residual\.3)\.gamma", r"second.norm"),
     (r"(?:conv2|residual\.6)\.(weight|bias)", r"second.conv.\1"),
-    (r"(?:conv_shortcut|shortcut)\.(weight|bias)", r"skip.\1"),
+    (r"(?:conv_shortcut|shortcut)\.(weight|bias)", r"across.\1"),
     (r"resample\.1\.(weight|bias)", r"space.\1"),
     (r"time_conv\.(weight|bias)", r"time.\1"),
 )
-_FLAT = re.compile(r"moments\..*|latents\..*|.*\.skip\..*|.*\.middle\.1\..*")
+_FLAT = re.compile(r"moments\..*|latents\..*|.*\.across\..*|.*\.middle\.1\..*")
 
 
 def vae_place(key: str, blocks: int) -> Place | None:

@@ -46,11 +46,11 @@ class ResBlock(nn.Module):
         super().__init__()
         self.first = ActiveConv(width, out)
         self.second = ActiveConv(out, out)
-        self.skip = Linear(width, out) if width != out else None
+        self.across = Linear(width, out) if width != out else None
 
     def forward(self, x: Tensor, past: Past) -> Tensor:
         h = self.second(self.first(x, past), past)
-        return h.add_(x if self.skip is None else self.skip(x))
+        return h.add_(x if self.across is None else self.across(x))
 
 
 class FrameAttention(nn.Module):
@@ -219,8 +219,7 @@ def _middle(width: int) -> nn.ModuleList:
 class WanVae(nn.Module):
     """See the module's docstring. Latents come out normalised; nobody else knows a scale.
 
-    reach: latents' worth of frames that one latent touches. chunk: latents that are decoded
-    together where the caller does not say.
+    frames, stride: frames of a latent (but the first), pixels of a latent's side.
     """
 
     first_frame = True  # latent 0 is one frame: F = 1 + 4(T - 1)
