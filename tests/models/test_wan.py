@@ -10,7 +10,14 @@ from safetensors.torch import save_file
 
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
-from worldreel.models.wan import find_transformer, load_transformer, looks_like, preset_of
+from worldreel.models.wan import (
+    find_transformer,
+    find_vae,
+    load_transformer,
+    load_vae,
+    looks_like,
+    preset_of,
+)
 from worldreel.models.wan_files import Entry, Tensors, check, fill
 from worldreel.models.wan_models import MODELS, VAES
 from worldreel.models.wan_names import transformer_place, vae_place
@@ -248,6 +255,40 @@ def test_public_autoencoders_have_our_names_and_shapes(channels, tensors, number
     for renamed in (state, {original_vae(k, p.residual): v for k, v in state.items()}):
         assert looks_like(renamed) == "a Wan autoencoder"
         check(ours, on_meta(renamed), {k: vae_place(k, 2) for k in renamed})
+
+
+def test_the_original_names_are_those_that_others_read(peer):
+    """The rules above, by which the original layout is tested, against diffusers' own reader."""
+    from diffusers import AutoencoderKLWan
+    from diffusers.loaders import single_file_utils as reader
+
+    names = {original(k): k for k in peer_of(SMALL | VACE).state_dict()}
+    held = reader.convert_wan_transformer_to_diffusers(dict(names))
+    assert all(k == v for k, v in held.items())
+    with torch.device("meta"):
+        names = {original_vae(k, False): k for k in AutoencoderKLWan(base_dim=4).state_dict()}
+    held = reader.convert_wan_vae_to_diffusers(dict(names))
+    assert all(k == v for k, v in held.items())
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_an_original_autoencoder_is_the_same(residual, tmp_path):
+    from diffusers import AutoencoderKLWan
+
+    more = {"is_residual": True, "patch_size": 2, "in_channels": 12, "out_channels": 12}
+    z = 48 if residual else 16
+    peer = AutoencoderKLWan(base_dim=4, z_dim=z, **(more if residual else {}))
+    public = {"latents_mean": VAES[z].mean, "latents_std": VAES[z].deviation}
+    peer.register_to_config(**{k: list(v) for k, v in public.items()})
+    peer.save_pretrained(tmp_path / "vae")
+    state = {original_vae(k, residual): v for k, v in peer.state_dict().items()}
+    torch.save(state, tmp_path / "wan.pth")
+    one, other = (
+        load_vae(find_vae(tmp_path / name), dtype=torch.float32) for name in ("vae", "wan.pth")
+    )
+    assert one.preset == other.preset
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_other_configs_are_refused(peer):

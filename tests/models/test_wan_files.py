@@ -130,6 +130,9 @@ def test_what_is_no_weights_is_refused(state, tmp_path):
         save_file(state, tmp_path / f"{name}.safetensors")
     with pytest.raises(CheckpointError, match="several weights"):
         find(tmp_path)
+    for name in ("model.safetensors", "model.fp16.safetensors"):
+        save_file(state, tmp_path / name)
+    assert open_tensors(tmp_path).path == tmp_path / "model.safetensors"
 
 
 def test_tensors_must_be_all_and_no_others(state, tmp_path):
@@ -312,6 +315,19 @@ def _values(folder):
     return load_file(folder / "diffusion_pytorch_model.safetensors").values()
 
 
+def test_parts_may_be_elsewhere(diffusers_folder, tmp_path):
+    root = diffusers_folder
+    file = root / "transformer/diffusion_pytorch_model.safetensors"
+    with pytest.raises(CheckpointError, match="no size that Wan has"):
+        find(file)  # heads of 8 are told by a config alone
+    (root / "vae").rename(tmp_path / "elsewhere")
+    assert find(root).vae is None
+    with pytest.raises(CheckpointError, match="nothing is not there"):
+        find(root, text=tmp_path / "nothing")
+    found = find(root, vae=tmp_path / "elsewhere", text=file, tokenizer=root)
+    assert found.vae is not None and (found.text, found.tokenizer) == (file, root)
+
+
 def test_two_experts(diffusers_folder, peer):
     root = diffusers_folder
     index = json.loads((root / "model_index.json").read_text())
@@ -365,6 +381,9 @@ def test_the_original_folders(state, vae, tmp_path):
     pair.mkdir()
     written(pair / "low_noise_model", state)
     with pytest.raises(CheckpointError, match="high_noise_model is missing"):
+        find(pair)
+    (pair / "low_noise_model").rename(pair / "high_noise_model")
+    with pytest.raises(CheckpointError, match="low_noise_model is missing"):
         find(pair)
 
 

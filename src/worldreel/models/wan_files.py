@@ -32,6 +32,7 @@ from worldreel.progress import Progress, silent
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<n>\d{5})-of-(?P<of>\d{5})\.safetensors")
+_USUAL = re.compile(r"(?:diffusion_pytorch_)?model[-.](?:safetensors|bin)?(?:\.index\.json)?")
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 _DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -125,14 +126,16 @@ def open_tensors(path: str | Path) -> Tensors:
 
 
 def _in_folder(folder: Path) -> Path:
-    """The one file of weights in a folder: an index, a file, or the first of several shards."""
+    """The one file of weights in a folder: an index, a file, or the first of several shards.
+
+    What is called as such files usually are comes before others that stand beside it.
+    """
     for pattern in ("*.safetensors.index.json", "*.safetensors", "*.bin"):
         found = sorted(folder.glob(pattern))
+        plain = [f for f in found if _USUAL.fullmatch(f.name)]
+        usual = [f for f in found if _USUAL.match(f.name)]
+        found = plain or usual or found
         stems = {m["stem"] if (m := _SHARD.fullmatch(f.name)) else f.name for f in found}
-        plain = [f for f in found if f.name in ("diffusion_pytorch_model.safetensors",
-                                                "model.safetensors")]  # fmt: skip
-        if len(plain) == 1 and pattern == "*.safetensors":
-            return plain[0]
         if len(stems) > 1:
             names = ", ".join(f.name for f in found[:4])
             raise CheckpointError(f"{folder} has several weights ({names}): give the file to read")

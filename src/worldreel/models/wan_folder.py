@@ -22,7 +22,11 @@ from worldreel.errors import CheckpointError
 from worldreel.models.wan import StoredTransformer, StoredVae, find_transformer, find_vae
 from worldreel.models.wan_models import WanModel, recognised
 
-_EXPERTS = (("transformer", "transformer_2"), ("high_noise_model", "low_noise_model"))
+# Folders of the transformers, that for high levels first, and how many must be there.
+_EXPERTS = (
+    (("transformer", "transformer_2"), 1),
+    (("high_noise_model", "low_noise_model"), 2),
+)
 _VAES = ("Wan2.1_VAE", "Wan2.2_VAE", "wan_2.1_vae", "wan2.2_vae")
 _TEXTS = ("models_t5_umt5-xxl-enc-bf16",)
 _TOKENIZERS = ("tokenizer", "google/umt5-xxl")
@@ -53,26 +57,49 @@ class Found:
         return sum(part.count for part in parts) * dtype.itemsize
 
 
-def find(path: str | Path) -> Found:
-    """The model in a folder or a file; a CheckpointError names what is not right with it."""
-    path = Path(path)
+def find(
+    path: str | Path,
+    *,
+    vae: str | Path | None = None,
+    text: str | Path | None = None,
+    tokenizer: str | Path | None = None,
+) -> Found:
+    """The model in a folder or a file; a CheckpointError names what is not right with it.
+
+    vae, text, tokenizer: where these are, instead of where the folder has them.
+    """
+    given = [None if p is None else Path(p) for p in (vae, text, tokenizer)]
+    if gone := next((p for p in given if p is not None and not p.exists()), None):
+        raise CheckpointError(f"{gone} is not there: give what the folder of the model lacks")
+    return _with_parts(*_transformers(Path(path)), *given)
+
+
+def _transformers(path: Path) -> tuple[Path, list[StoredTransformer], float | None]:
+    """The one or two that are there, and the level between the two where the folder says it."""
     if not path.is_dir():
-        return _found(path, [find_transformer(path)])
+        return path, [find_transformer(path)], None
     index = _index(path)
-    for names in _EXPERTS:
+    for names, least in _EXPERTS:
         rooms = [path / name for name in names if (path / name).is_dir()]
-        promised = [path / n for n in names if isinstance(index.get(n), tuple) and index[n][0]]
-        gone = sorted(set(promised) - set(rooms))
-        if gone or (rooms and rooms[0].name != names[0]):
-            lost = gone[0] if gone else path / names[0]
-            raise CheckpointError(f"{lost} is missing, a part of this model: fetch it")
+        promised = [n for n in names if isinstance(index.get(n), tuple) and index[n][0]]
+        needed = {path / n for n in (*names[:least], *promised)} if rooms or promised else set()
+        if gone := sorted(needed - set(rooms)):
+            raise CheckpointError(f"{gone[0]} is missing, a part of this model: fetch it")
         if rooms:
-            boundary = index.get("boundary_ratio")
-            return _found(path, [find_transformer(room) for room in rooms], boundary)
-    return _found(path, [find_transformer(path)])
+            said = index.get("boundary_ratio")
+            boundary = said if isinstance(said, float) else None
+            return path, [find_transformer(room) for room in rooms], boundary
+    return path, [find_transformer(path)], None
 
 
-def _found(path: Path, transformers: list[StoredTransformer], boundary: object = None) -> Found:
+def _with_parts(
+    path: Path,
+    transformers: list[StoredTransformer],
+    boundary: float | None,
+    vae_at: Path | None,
+    text: Path | None,
+    tokenizer: Path | None,
+) -> Found:
     presets = {t.preset for t in transformers}
     if len(presets) > 1:
         raise CheckpointError(
@@ -80,7 +107,7 @@ def _found(path: Path, transformers: list[StoredTransformer], boundary: object =
         )
     preset = transformers[0].preset
     model = recognised(preset, len(transformers))
-    if len(transformers) > 1 and not isinstance(boundary, float):
+    if len(transformers) > 1 and boundary is None:
         boundary = model.boundary if model is not None else None
         if boundary is None:
             raise CheckpointError(
@@ -88,7 +115,7 @@ def _found(path: Path, transformers: list[StoredTransformer], boundary: object =
                 "them: fetch it again"
             )
     folder = path if path.is_dir() else None
-    vae_at = _first(folder, ["vae", *(n + s for n in _VAES for s in _SUFFIXES)])
+    vae_at = vae_at or _first(folder, ["vae", *(n + s for n in _VAES for s in _SUFFIXES)])
     vae = None if vae_at is None else find_vae(vae_at)
     if vae is not None and vae.preset.channels != preset.out_channels:
         raise CheckpointError(
@@ -99,12 +126,10 @@ def _found(path: Path, transformers: list[StoredTransformer], boundary: object =
         path=path,
         model=model,
         transformers=tuple(transformers),
-        boundary=boundary if isinstance(boundary, float) else None,
+        boundary=boundary if len(transformers) > 1 else None,
         vae=vae,
-        text=_first(
-            folder, ["text_encoder", *(n + s for n in _TEXTS for s in reversed(_SUFFIXES))]
-        ),
-        tokenizer=_first(folder, _TOKENIZERS),
+        text=text or _first(folder, ["text_encoder", *(n + s for n in _TEXTS for s in _SUFFIXES)]),
+        tokenizer=tokenizer or _first(folder, _TOKENIZERS),
     )
 
 
