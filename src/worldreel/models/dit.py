@@ -9,7 +9,7 @@ Shapes: B batch, N tokens, K levels, L words, D width, E text width, C latent ch
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +26,7 @@ from worldreel.models.attention import (
     rotate,
 )
 from worldreel.models.presets import DitPreset
+from worldreel.models.vace import Vace
 
 Rope = tuple[Tensor, Tensor]
 Heard = Sequence[tuple[Tensor, Tensor, Tensor | None, int | None]]  # keys, values, mask, tokens
@@ -164,6 +165,7 @@ class DiT(nn.Module):
         )
         self.null_word = nn.Parameter(torch.zeros(1, 1, p.text_dim)) if p.null_word else None
         self.blocks = nn.ModuleList(Block(p) for _ in range(p.layers))
+        self.vace = Vace(p, Block) if p.control else None
         self.table = nn.Parameter(torch.zeros(1, 2, p.dim))
         self.head = Linear(p.dim, (p.out_channels or p.channels) * area)
 
@@ -204,7 +206,8 @@ class DiT(nn.Module):
                 raise ValueError("no words: this preset has no null word, so it needs a prompt")
             needs_mask = mask is not None
             h = self.text_in(torch.cat(parts, dim=1).to(self.dtype))
-            pairs = [block.cross_attn.read(h) for block in self.blocks]  # type: ignore[union-attr]
+            blocks = [*self.blocks, *(self.vace.blocks if self.vace is not None else ())]
+            pairs = [block.cross_attn.read(h) for block in blocks]  # type: ignore[union-attr]
             out.append(
                 Read(
                     keys=[k for k, _ in pairs],
@@ -254,9 +257,11 @@ class DiT(nn.Module):
         context: Context | None = None,
         ring: int | None = None,
         through: Tensor | None = None,
+        control: Tensor | None = None,
     ) -> Tensor:
         """The velocity of painted tokens.
 
+        control: B N C, tokens of the clip that VACE's blocks follow.
         through: B n, in order, which tokens go through all blocks; the others pass by all but the
         first and the last, and are not seen there (in training alone: TREAD, 2501.04765).
         """
@@ -276,6 +281,9 @@ class DiT(nn.Module):
             around = (pos, where, ring, still)
         h = waiting = self.patch_in(x.to(self.dtype)).float()  #             B N D
         full = thin = (mod, rope)
+        hints: dict[int, Tensor] = {}
+        if self.vace is not None and control is not None:
+            hints = self.vace(control.to(self.dtype), h, self._beside(mod, rope, words))
         end = len(self.blocks) - 1
         middle = range(1, end) if through is not None else range(0)
         if through is not None:
@@ -291,12 +299,27 @@ class DiT(nn.Module):
             heard = [w.layer(i) for w in words]
             mod, rope = thin if i in middle else full
             h, _, _ = block(h, mod, rope, heard, self.dtype, (), past, around)
+            if i in hints:
+                h = h + hints[i]
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
         h = modulate(layer_norm(h, self.preset.eps), last[:, :, 0], last[:, :, 1])
         out = self.head(h.to(self.dtype)).float()  #                         B N C
         if self.preset.predicts == "v":
             return out
         return (x - out) / _gather(level, which)[..., None].clamp_min(_LEAST)
+
+    def _beside(
+        self, mod: Tensor, rope: Rope, words: Sequence[Read]
+    ) -> Callable[[int, Tensor], Tensor]:
+        """VACE's blocks, by number, as functions of the stream; their words follow ours."""
+        assert self.vace is not None
+        blocks, own = self.vace.blocks, len(self.blocks)
+
+        def through(i: int, c: Tensor) -> Tensor:
+            heard = [w.layer(own + i) for w in words]
+            return blocks[i](c, mod, rope, heard, self.dtype)[0]
+
+        return through
 
     def flops(self, tokens: int, words: int, *, through: int | None = None) -> float:
         """Floating-point operations of one clip's forward pass, its words read anew.

@@ -19,7 +19,8 @@ class DitPreset:
     null_word: a learned word that covers all time. target: the network takes the level that the
     velocity is averaged down to. chunk: latents per chunk of the attention rule, None for public
     weights, whose kept tokens are seen and see like painted ones. predicts: "v", the velocity, or
-    "x", the clean latents, of which the velocity is made.
+    "x", the clean latents, of which the velocity is made. control: the layers after which VACE's
+    hints are added, which are made of `control_channels` channels beside the latents.
     """
 
     channels: int
@@ -36,6 +37,8 @@ class DitPreset:
     target: bool = False
     chunk: int | None = None
     predicts: str = "v"
+    control: tuple[int, ...] = ()
+    control_channels: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,27 @@ class CompressorPreset:
     encoder_blocks: tuple[int, int]  # at a 4th, at a 16th
     decoder_blocks: tuple[int, int]  # at a 16th, at a 4th
     moves: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class WanVaePreset:
+    """Wan's autoencoder. The space is halved after every width but the last.
+
+    encoder, decoder: their base widths, which `widths` multiply. blocks: per stage of the encoder;
+    the decoder has one more. temporal: where time is halved too. residual, patch: of 2.2. mean,
+    deviation: of each latent channel before it is normalised.
+    """
+
+    channels: int
+    encoder: int
+    decoder: int
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    widths: tuple[int, ...] = (1, 2, 4, 4)
+    blocks: int = 2
+    temporal: tuple[bool, ...] = (False, True, True)
+    residual: bool = False
+    patch: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +110,7 @@ class Settings:
     trained_seconds: float | None = None
 
 
-Preset = TypeVar("Preset", DitPreset, CompressorPreset, TextPreset, Settings)
+Preset = TypeVar("Preset", DitPreset, CompressorPreset, WanVaePreset, TextPreset, Settings)
 
 
 def build(kind: type[Preset], data: dict[str, Any]) -> Preset:
