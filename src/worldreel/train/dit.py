@@ -30,8 +30,9 @@ from worldreel.models.dit import DiT, Read
 from worldreel.parallel import Ranks
 from worldreel.tokens import Words
 from worldreel.train import recipe
+from worldreel.train.course import PER_STEP as PER_STEP  # recipes' words, as is Phase
 from worldreel.train.course import Course, Learner, Stage, follow
-from worldreel.train.course import Phase as Phase  # a recipe's word
+from worldreel.train.course import Phase as Phase
 
 OWN = (0.5, 0.95)  # levels from which the model paints what is kept: what it hides is its own
 SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest are measures
