@@ -104,7 +104,7 @@ def unipc(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> 
 
 def _corrected(state: State, clean: Tensor, s_early: Tensor, s_before: Tensor, s: Tensor) -> Tensor:
     """The step that led to `state`, from s_before to s, again, now that its end is known."""
-    start, clean_before, *more = state.memory
+    start, clean_before, more = state.memory[0], state.memory[1], state.memory[2:]
     h = _log_snr(s_before, s)
     b = torch.expm1(-h)
     first = (b / -h - 1) / b  # the weights' sum, so that constants are integrated exactly
