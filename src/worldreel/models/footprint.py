@@ -118,33 +118,30 @@ def painting(p: DitPreset, words: Words, shape: Shape, how: Numbers, *, together
 
 def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     """One forward of the transformer over so many tokens: `DiT.forward` and `Block.forward`."""
-    d, e, area = p.dim, how.dtype.itemsize, p.patch**2
-    wide = max(3 * d * d, p.mlp * d)  # the largest matrix, made anew in `dtype` for its product
-    cast = e * wide if how.stored.itemsize != e else 0
-    held = (
-        2 * _FP32 * d
-    )  #                            the stream, and what the first block was given
-    held += _FP32 * d // p.heads  #                    cosines and sines of half a head each
-    held += _FP32 * area * p.channels  #               the tokens
+    d, e = p.dim, how.dtype.itemsize
+    held = 2 * _FP32 * d  #                     the stream, and what the first block was given
+    held += _FP32 * d // p.heads  #             cosines and sines, of half a head each
+    held += _FP32 * p.channels * p.patch**2  #  the tokens
     if p.layers > 1:
-        held += 4 * e * d  #                           the block before: keys, and values in its qkv
+        held += 4 * e * d  #                    of the block before: keys, and values in its qkv
     if how.levels > 1:
-        held += 2 * 6 * _FP32 * d  #                   modulation of each token, and the block's own
-    block = 6 * e * d  #                               what attention is given, q, k and qkv
-    copies = (
-        3 * _FP32 * d
-    )  #                          a norm or a rotation in fp32: in, half way, out
+        held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
+    block = 6 * e * d  #                        what attention is given, qkv, q and k
+    wide = 3 * _FP32 * d  #                     a norm or a rotation in fp32: in, half way, out
+    said = e * d  #                             what the words answer
     stages = (
-        copies + block,  #                             q and k are normed
-        copies + block + e * d,  #                     and turned
-        block + 4 * e * d,  #                          turned q and k, q scaled, what is attended to
-        copies
-        + block
-        + e * d,  #                     the norm before the MLP, beside the words' answer
-        block + e * d + 2 * e * p.mlp,  #              the MLP before and after GELU
+        block + e * d + wide,  #                q or k is turned, the other is
+        block + 4 * e * d,  #                   both turned, q scaled, what comes of them
+        block + said + wide,  #                 the norm before the MLP
+        block + said + 2 * e * p.mlp,  #        the MLP before and after GELU
     )
-    product = rows * (held + block + e * d + e * p.mlp) + cast
-    return max(rows * (held + max(stages)), product)
+    # a matrix that is stored otherwise is made anew in `dtype` for its product
+    cast = e if how.stored.itemsize != e else 0
+    products = (
+        rows * (held + 4 * e * d) + cast * 3 * d * d,
+        rows * (held + block + said + e * p.mlp) + cast * d * p.mlp,
+    )
+    return max(rows * (held + max(stages)), *products)
 
 
 def decoding(vae: CompressorPreset | CausalVae, shape: Shape, how: Numbers, at_once: int) -> int:
