@@ -90,7 +90,7 @@ def unipc(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> 
         s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
         v = velocity(state.x, sigmas[i], sigmas[i])
         x, clean, mean = state.x, state.x - s * v, v  # B C T H W
-        if i > 0 and state.memory:
+        if i > 0 and len(state.memory) >= 2:
             s_before = flow.level(sigmas[i - 1], freedom)
             s_early = flow.level(sigmas[i - 2], freedom) if len(state.memory) > 2 else s_before
             x = _corrected(state, clean, s_early, s_before, s)
