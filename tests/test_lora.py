@@ -325,6 +325,8 @@ REFUSED = {
     "a bias that is not there": ({"blocks.0.attn1.norm_q.diff_b": (48,)}, "not there"),
     "a lokr": ({f"{Q}.lokr_w1": (2, 2)}, "lokr_w1"),
     "empty": ({}, "there are none"),
+    "twice": ({f"{x}.lora_A.weight": (2, 48) for x in (Q, "diffusion_model.blocks.0.self_attn.q")},
+              "twice"),
 }  # fmt: skip
 
 

@@ -181,8 +181,11 @@ def _lora(
         layer, leaf = _split(key)
         if leaf is None or (layer not in known and layer not in parts):
             unknown.append(key)
-        else:
-            layers.setdefault(layer, {})[leaf] = value
+            continue
+        one = known[layer].name if layer in known else layer
+        if leaf in layers.setdefault(one, {}):
+            raise CheckpointError(f"{path} changes {one} twice, the second time as {key}")
+        layers[one][leaf] = value
     if unknown or not layers:
         named = re.findall(r"blocks[._](\d+)", " ".join(tensors))
         depth = max((int(n) + 1 for n in named), default=0)
