@@ -16,7 +16,8 @@ ROWS = [
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora plan checkpoint provenance certificate credentials media mux pictures output device",
+    "lora adapted plan offload checkpoint provenance certificate credentials media mux pictures"
+    " output device",
     "engine request course prompt tasks clips montage timeline framing values",
     "data film play stream parts",
     "serve train eval",

@@ -90,11 +90,15 @@ def shifted(sigma: Tensor, shift: float) -> Tensor:
     return shift * sigma / (1 + (shift - 1) * sigma)
 
 
-def schedule(num_steps: int, *, shift: float = 1.0) -> Tensor:
-    """Levels (S+1,) from exactly 1 to exactly 0, evenly spaced before the shift."""
+def schedule(num_steps: int, *, shift: float = 1.0, least: float = 0.0) -> Tensor:
+    """Levels (S+1,) from exactly 1 to exactly 0, evenly spaced before the shift.
+
+    least: the level down to which they are spaced, before the last is made 0. Public Wan weights
+    were trained at thousandths of a level and are sampled with 1/1000.
+    """
     if num_steps < 1:
         raise RequestError(f"{num_steps} steps were asked for; ask for 1 or more")
-    sigmas = shifted(torch.linspace(1, 0, num_steps + 1, dtype=torch.float64), shift).float()
+    sigmas = shifted(torch.linspace(1, least, num_steps + 1, dtype=torch.float64), shift).float()
     sigmas[0], sigmas[-1] = 1.0, 0.0  # rounding may miss the ends
     return sigmas  # S+1
 

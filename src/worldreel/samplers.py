@@ -20,11 +20,15 @@ from worldreel.flow import Velocity
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Where a sampler is: x before step `step`, and the velocity that the step before it used."""
+    """Where a sampler is: x before step `step`, and the velocity that the step before it used.
+
+    memory: what else a sampler of several steps goes on from; see `unipc`.
+    """
 
     x: Tensor  # B C T H W
     step: int = 0
     previous_v: Tensor | None = None  # B C T H W
+    memory: tuple[Tensor, ...] = ()  # each B C T H W
 
 
 Sampler = Callable[[Velocity, State, Tensor, Tensor], Iterator[State]]
@@ -73,7 +77,61 @@ def ab2(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> It
         yield state
 
 
-SAMPLERS: dict[str, Sampler] = {"euler": euler, "heun": heun, "ab2": ab2}
+def unipc(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> Iterator[State]:
+    """UniPC of order two, B(h) = e^h - 1 (2302.04867): public Wan weights are sampled with it.
+
+    The estimate of the clean latents is extrapolated over the log of the signal-to-noise ratio; the
+    next velocity then corrects the step that led to it. One velocity per step. A latent's first
+    step, also the one after it has waited, and its last are Euler's. In `memory`: the corrected
+    latents that the last step set out from, and the clean ones as estimated there and a step
+    earlier. A state without it goes on as from a first step.
+    """
+    for i in range(state.step, _num_steps(sigmas)):
+        s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
+        v = velocity(state.x, sigmas[i], sigmas[i])
+        x, clean, mean = state.x, state.x - s * v, v  # B C T H W
+        if i > 0 and len(state.memory) >= 2:
+            s_before = flow.level(sigmas[i - 1], freedom)
+            s_early = flow.level(sigmas[i - 2], freedom) if len(state.memory) > 2 else s_before
+            x = _corrected(state, clean, s_early, s_before, s)
+            ratio = _log_snr(s, s_next) / _log_snr(s_before, s)
+            bent = (clean - state.memory[1]) * (ratio / 2).to(s)
+            bent = torch.where((s_before != s) & (s_next > 0), bent, 0)
+            mean = v + (x - state.x - bent) / s
+        state = State(flow.step(x, mean, s, s_next), i + 1, v, (x, clean, *state.memory[1:2]))
+        yield state
+
+
+def _corrected(state: State, clean: Tensor, s_early: Tensor, s_before: Tensor, s: Tensor) -> Tensor:
+    """The step that led to `state`, from s_before to s, again, now that its end is known."""
+    start, clean_before, more = state.memory[0], state.memory[1], state.memory[2:]
+    h = _log_snr(s_before, s)
+    b = torch.expm1(-h)
+    first = (b / -h - 1) / b  # the weights' sum, so that constants are integrated exactly
+    second = 2 * ((b / -h - 1) / -h - 0.5) / b  # and their first moment, so that lines are
+    ratio = -_log_snr(s_early, s_before) / h
+    bent = (s_early != s_before) & (s > 0)
+    old = torch.where(bent, (first - second) / (1 - ratio), 0)
+    new = torch.where(bent, first - old, 0.5)
+    change = new.to(s) * (clean - clean_before)
+    if more:
+        bend = (old / ratio).to(s) * (more[0] - clean_before)
+        change = change + torch.where(bent, bend, 0)
+    moved = flow.step(start, (start - clean_before - change) / s_before, s_before, s)
+    return torch.where((s_before != s) & (s > 0), moved, state.x)
+
+
+def _log_snr(s: Tensor, s_next: Tensor) -> Tensor:
+    """By how much log((1 - s) / s) rises on the way from s to s_next, in fp64.
+
+    Level 1 counts as 1 - 1e-6, as in the schedulers with which the public weights came: at 1 it
+    would be infinite, and a line through it flat.
+    """
+    a, b = (level.double().clamp(1e-300, 1 - 1e-6) for level in (s, s_next))
+    return ((1 - b) / b).log() - ((1 - a) / a).log()
+
+
+SAMPLERS: dict[str, Sampler] = {"euler": euler, "heun": heun, "ab2": ab2, "unipc": unipc}
 
 
 def run(states: Iterable[State]) -> Tensor:

@@ -1,0 +1,194 @@
+"""What networks weigh and what is alive while they work, in bytes, without building or running any.
+
+Weights are counted on networks that have shapes and no numbers. What is alive at the fullest
+instant is counted from the code of `dit`, `attention` and the decoders, term by term as said beside
+each; the tests hold it to what processes really take. No constant here was fitted.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import torch
+
+from worldreel.models.compressor import FRAMES, STRIDE, Compressor
+from worldreel.models.dit import DiT
+from worldreel.models.presets import CompressorPreset, DitPreset
+
+_FP32 = 4  # bytes: the residual stream, norms, angles and latents are always fp32
+_PIXELS = 3 * FRAMES * STRIDE**2  # of one of marble's latents
+# Tensors of a clip's latents: known, noise, x, a velocity of each branch and their sum, and three
+# that UniPC remembers.
+_LATENTS = 9
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """A text encoder: `table` is how many of its parameters are looked up and not multiplied."""
+
+    params: int
+    table: int
+    layers: int
+    mlp: int
+    dim: int
+    heads: int
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CausalVae:
+    """Wan's autoencoder. The decoder's base width, and its multiples from the coarsest stage on.
+
+    temporal: which of the doublings, from the coarsest on, double time too. residual: of 2.2.
+    """
+
+    channels: int
+    params: int
+    width: int
+    widths: tuple[int, ...] = (4, 4, 2, 1)
+    temporal: tuple[bool, ...] = (True, True, False)
+    blocks: int = 3  # per stage
+    residual: bool = False
+    patch: int = 1
+
+    @property
+    def stride(self) -> int:
+        return self.patch * 2 ** len(self.temporal)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a latent; the first has one."""
+        return 2 ** sum(self.temporal)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What is made: clips of so many latents, of so many latents high and wide."""
+
+    latents: int
+    height: int
+    width: int
+    clips: int = 1
+
+    def tokens(self, patch: int) -> int:
+        """Of one clip."""
+        return self.latents * (self.height // patch) * (self.width // patch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """In what is computed, and what weights are kept in. levels: different ones among tokens."""
+
+    dtype: torch.dtype
+    stored: torch.dtype
+    guided: bool = True
+    levels: int = 1
+
+
+@functools.cache
+def params_of(preset: DitPreset | CompressorPreset) -> tuple[int, int]:
+    """Numbers in a network, and in one of its blocks."""
+    with torch.device("meta"):
+        model = DiT(preset) if isinstance(preset, DitPreset) else Compressor(preset)
+    total = sum(x.numel() for x in model.state_dict().values())
+    if not isinstance(model, DiT):
+        return total, total
+    return total, sum(x.numel() for x in model.blocks[0].state_dict().values())
+
+
+def reading(words: Words, how: Numbers) -> int:
+    """A text encoder at work on one prompt: scores and their softmax, a layer's stream and MLP."""
+    scores = 2 * _FP32 * words.heads * words.tokens**2
+    row = 2 * _FP32 * words.dim + how.dtype.itemsize * (4 * words.dim + 3 * words.mlp)
+    return scores + row * words.tokens
+
+
+def painting(p: DitPreset, words: Words, shape: Shape, how: Numbers, *, together: bool) -> int:
+    """A step of a sampler: the words' keys and values, the latents, and a forward of the DiT.
+
+    together: both branches of guidance are one batch, else one after the other.
+    """
+    e, branches = how.dtype.itemsize, 2 if how.guided else 1
+    tokens = shape.clips * shape.tokens(p.patch)
+    read = branches * shape.clips * p.layers * 2 * e * p.dim * (words.tokens + p.null_word)
+    latents = _LATENTS * _FP32 * tokens * p.channels * p.patch**2
+    return read + latents + forward(p, tokens * (branches if together else 1), how)
+
+
+def forward(p: DitPreset, rows: int, how: Numbers) -> int:
+    """One forward of the transformer over so many tokens: `DiT.forward` and `Block.forward`."""
+    d, e = p.dim, how.dtype.itemsize
+    held = 2 * _FP32 * d  #                     the stream, and what the first block was given
+    held += _FP32 * d // p.heads  #             cosines and sines, of half a head each
+    held += _FP32 * p.channels * p.patch**2  #  the tokens
+    if p.layers > 1:
+        held += 4 * e * d  #                    of the block before: keys, and values in its qkv
+    if how.levels > 1:
+        held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
+    block = 6 * e * d  #                        what attention is given, qkv, q and k
+    wide = 3 * _FP32 * d  #                     a norm or a rotation in fp32: in, half way, out
+    said = e * d  #                             what the words answer
+    stages = (
+        block + e * d + wide,  #                q or k is turned, the other is
+        block + 4 * e * d,  #                   both turned, q scaled, what comes of them
+        block + said + wide,  #                 the norm before the MLP
+        block + said + 2 * e * p.mlp,  #        the MLP before and after GELU
+    )
+    # a matrix that is stored otherwise is made anew in `dtype` for its product
+    cast = e if how.stored.itemsize != e else 0
+    products = (
+        rows * (held + 4 * e * d) + cast * 3 * d * d,
+        rows * (held + block + said + e * p.mlp) + cast * d * p.mlp,
+    )
+    return max(rows * (held + max(stages)), *products)
+
+
+def decoding(vae: CompressorPreset | CausalVae, shape: Shape, how: Numbers, at_once: int) -> int:
+    """A decode of so many latents at a time, and the whole clip's frames in bytes."""
+    area, part = shape.height * shape.width, min(at_once, shape.latents)
+    if isinstance(vae, CausalVae):
+        frames = 3 * shape.latents * vae.frames * area * vae.stride**2
+        return shape.clips * (frames + _causal(vae, part, area, how))
+    frames = shape.latents * area * _PIXELS
+    pixels = _FP32 * at_once * area * _PIXELS
+    # the part before is still looked at, as fp32 and as bytes
+    before = pixels + pixels // _FP32 if shape.latents > at_once else 0
+    return shape.clips * (frames + before + _folded(vae, at_once * area, how))
+
+
+def _folded(p: CompressorPreset, cells: int, how: Numbers) -> int:
+    """`Compressor.decode` of so many latents' cells; a last part is filled up to its length."""
+    pixels = _FP32 * cells * _PIXELS
+    fine = how.dtype.itemsize * cells * 16 * p.fine
+    coarse = how.dtype.itemsize * cells * p.coarse + 4 * _FP32 * cells * p.channels
+    skip = 2 * pixels  # its patches, and they as pictures
+    block = 5 * fine  #  what the stage was given, x, x and h activated, what is added
+    end = 2 * pixels  #  the network's pixels, and the sum
+    return skip + max(block, end) + coarse
+
+
+def _causal(v: CausalVae, latents: int, area: int, how: Numbers) -> int:
+    """`WanVae` on a piece: frames held for the next piece, the room all layers share, a stage."""
+    top = v.widths[0] * v.width
+    held = 2 * area * (v.channels + 4 * top)  # two frames of each layer's input; middle: four
+    frames, given = latents, top
+    room = (2 + frames) * top * area
+    work = 0
+    for i, multiple in enumerate(v.widths):
+        width = multiple * v.width
+        held += 2 * area * (given + (2 * v.blocks - 1) * width)
+        room = max(room, (2 + frames) * max(given, width) * area)
+        size = frames * area
+        blocks = size * (given + 4 * width)  # its input, x, half way, what is added and its copy
+        work = max(work, blocks)
+        if i < len(v.temporal):
+            after = width if v.residual else width // 2
+            held += 2 * area * width * v.temporal[i]
+            larger = 4 * (2 if v.temporal[i] else 1) * size
+            work = max(work, size * (given + width) + larger * (width + after))
+            frames, area, given = frames * (2 if v.temporal[i] else 1), 4 * area, after
+    held += 2 * area * v.widths[-1] * v.width
+    pixels = 3 * v.patch**2 * frames * area
+    bytes_out = 3 * _FP32 * pixels  # in fp32, in order, and the part before
+    return how.dtype.itemsize * (held + room + work) + bytes_out
