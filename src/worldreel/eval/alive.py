@@ -11,7 +11,8 @@ from worldreel.eval.shots import cuts
 FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one colour
 STILL = 0.008  # of the same: what changes less from frame to frame stands
 FULL = 0.08  # of the same: what comes to rest by itself, or sets out, changes less
-HALT = 4  # frames that a clip stands in its midst, at least
+HALT = 4  # frames that a clip stands in its midst, or at its end, at least
+ENDS = 0.2  # of the scale -1..1: from such a change nothing comes to rest in one frame
 PATCH = 12  # cells: how much of a picture has to change to be seen to
 RUSTLE = 0.7  # the share of a picture's spread that changes in every frame of mere noise
 
@@ -39,13 +40,16 @@ def alive(look: Look) -> Answer:
 
 
 def _stands(change: np.ndarray) -> int:
-    """For how many frames a clip stands at most, from full motion to full motion."""
+    """For how many frames a clip stands at most, from full motion to full motion, or at once from
+    a motion of the whole picture to the end."""
     best, since = 0, None
     for i, here in enumerate(change):
         if here > STILL:
             if since is not None and min(change[since], here) > FULL:
                 best = max(best, i - since - 1)
             since = i
+    if since is not None and change[since] > ENDS:
+        best = max(best, len(change) - 1 - since)
     return best
 
 
