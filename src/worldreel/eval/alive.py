@@ -12,7 +12,7 @@ FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one c
 STILL = 0.008  # of the same: what changes less from frame to frame stands
 FULL = 0.08  # of the same: what comes to rest by itself, or sets out, changes less
 HALT = 4  # frames that a clip stands in its midst, or at its end, at least
-ENDS = 0.2  # of the scale -1..1: from such a change nothing comes to rest in one frame
+ENDS = 0.015  # of the same: what changes so much on the whole has a camera that goes
 PATCH = 12  # cells: how much of a picture has to change to be seen to
 RUSTLE = 0.7  # the share of a picture's spread that changes in every frame of mere noise
 
@@ -33,24 +33,29 @@ def alive(look: Look) -> Answer:
     if not (change > STILL).any():
         return Answer(value="frozen", figures=figures)
     shots = np.split(change, [cut - 1 for cut in cuts(look)])
-    figures["standing"] = float(
-        max(_stands(shot[1:] if i else shot) for i, shot in enumerate(shots))
-    )
+    standing = [_stands(shot[1:] if i else shot) for i, shot in enumerate(shots)]
+    figures["standing"] = float(max(*standing, _ends(look, change)))
     return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
 
 
 def _stands(change: np.ndarray) -> int:
-    """For how many frames a clip stands at most, from full motion to full motion, or at once from
-    a motion of the whole picture to the end."""
+    """For how many frames a clip stands at most, from full motion to full motion."""
     best, since = 0, None
     for i, here in enumerate(change):
         if here > STILL:
             if since is not None and min(change[since], here) > FULL:
                 best = max(best, i - since - 1)
             since = i
-    if since is not None and change[since] > ENDS:
-        best = max(best, len(change) - 1 - since)
     return best
+
+
+def _ends(look: Look, change: np.ndarray) -> int:
+    """For how many frames a clip stands at its end, all of it at once; a thing may do so."""
+    moving = np.flatnonzero(change > STILL)
+    cells = functional.avg_pool2d(look.x, 2)
+    last = int(moving[-1])
+    whole = float((cells[last + 1] - cells[last]).abs().mean())
+    return len(change) - 1 - last if whole > ENDS else 0
 
 
 def _changes(look: Look) -> np.ndarray:
