@@ -76,7 +76,5 @@ def judge(
         else:
             allowed, least = ALONE, 1 - ALONE
         passed = far <= allowed and alike >= least
-        verdicts.append(
-            Verdict(side=name, error=far, cosine=alike, allowed=allowed, passed=passed)
-        )
+        verdicts.append(Verdict(side=name, error=far, cosine=alike, allowed=allowed, passed=passed))
     return verdicts

@@ -1,4 +1,4 @@
-"""The machine that races are run on: its matrix product, the operators that ran, the memory used."""
+"""The machine that races are run on: its matrix product, the operators that ran, the memory."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch.autograd.profiler import profile as recorded
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
@@ -66,6 +65,17 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Convolutions of float32 in float32, where a GPU would round their factors."""
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
 def wait_for(device: torch.device) -> Callable[[], None]:
     """A function that returns when the device has done all it was given."""
     if device.type == "cuda":
@@ -99,10 +109,8 @@ def matrix_rate(products: Sequence[Product], dtype: torch.dtype, device: torch.d
 def operators(work: Callable[[], Any], device: torch.device) -> list[dict[str, Any]]:
     """The operators (on CUDA: the kernels) in which a work spends most, and every attention."""
     cuda = device.type == "cuda"
-    seen: Any = recorded(use_kineto=False)  # on a CPU it starts faster, and says nothing aside
-    if cuda:
-        seen = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True)
-    with seen:
+    kinds = [ProfilerActivity.CPU, ProfilerActivity.CUDA] if cuda else [ProfilerActivity.CPU]
+    with profile(activities=kinds, acc_events=True) as seen:
         work()
         wait_for(device)()
     rows = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,26 +202,27 @@ def _flops(clip: Clip) -> float:
 # A chunk of a stream.
 
 
-def context_of(model: DiT, clip: Clip, kept: int) -> tuple[Context, Tensor]:
-    """Keys and values of a clip's first `kept` latents at level 0, and where all tokens are."""
-    t, h, w = clip.grid
-    pos = positions((t, h, w), clip.device)[None]
-    first = pos[:, : kept * h * w]
+def keeping(model: DiT, clip: Clip, kept: int) -> Callable[[], Context]:
+    """A call that reads a clip's first `kept` latents at level 0, chunk by chunk."""
+    _, h, w = clip.grid
+    pos = positions((kept, h, w), clip.device)[None]
     x = patchify(clip.noise()[:, :, :kept], clip.patch)
     rule = model.preset.chunk or 1
     chunks = (rule * h * w,) * (kept // rule)
     zero = torch.zeros(1, 1, device=clip.device)
-    which = torch.zeros(first.shape[:2], dtype=torch.long, device=clip.device)
-    return model.remember(x, zero, which, first, chunks=chunks), pos[:, kept * h * w :]
+    which = torch.zeros(pos.shape[:2], dtype=torch.long, device=clip.device)
+    return lambda: model.remember(x, zero, which, pos, chunks=chunks)
 
 
-def chunk_pass(model: DiT, clip: Clip, kept: int) -> tuple[Any, Context]:
-    """A call of one step's pass over what is painted, and the context that it sees."""
-    context, pos = context_of(model, clip, kept)
+def chunk_pass(model: DiT, clip: Clip, kept: int) -> Callable[[], Tensor]:
+    """A call of one step's pass over what is painted, with the rest in sight."""
+    context = keeping(model, clip, kept)()
+    _, h, w = clip.grid
+    pos = positions(clip.grid, clip.device)[None, kept * h * w :]
     words = model.read([(None, clip.states(), None)], 1)
     x, level = patchify(clip.noise()[:, :, kept:], clip.patch), clip.level()
     which = torch.zeros(pos.shape[:2], dtype=torch.long, device=clip.device)
-    return lambda: model(x, level, level, which, pos, words, context=context), context
+    return lambda: model(x, level, level, which, pos, words, context=context)
 
 
 def seen_by_rule(clip: Clip, kept: int, rule: int) -> tuple[Tensor, Tensor]:
@@ -263,7 +264,7 @@ def chunk(key: str, title: str, clip: Clip, *, kept: int, rule: int, rounds: int
 
     def ours() -> Ready:
         model = twins.ours(clip.net, dtype, device=clip.device, chunk=rule)
-        return Ready(parts={"pass": chunk_pass(model, clip, kept)[0]}, modules=(model,))
+        return Ready(parts={"pass": chunk_pass(model, clip, kept)}, modules=(model,))
 
     def masked(kind: torch.dtype) -> Ready:
         return recomputed(clip, kept, rule, kind, masked=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from worldreel.bench import clips, lengths, passes, twins
+from worldreel.bench import clips, lengths, passes, rolling, twins
 from worldreel.bench.passes import Clip, can_compile
 from worldreel.bench.race import Race
 from worldreel.errors import RequestError
@@ -120,10 +120,10 @@ def _gpu(device: torch.device, quick: bool) -> dict[str, Build]:
             "G5", "1.3B, words to bytes", clip(WAN_1B, p480), vae, rounds=3 if full else 5,
             backend=backends[-1],
         ),
-        "G6": lambda: lengths.stream_chunk(
+        "G6": lambda: rolling.stream_chunk(
             "G6", "chunk of a stream at the 1.3B's size", clip(WAN_1B, p480), vae, kept=kept
         ),
-        "G7": lambda: lengths.rolling(
+        "G7": lambda: rolling.rolling(
             "G7", "long video at the 1.3B's size", clip(WAN_1B, p480), vae, kept=kept, **spans
         ),
         "G8": lambda: passes.train_step(

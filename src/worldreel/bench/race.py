@@ -53,9 +53,9 @@ class Side:
 class Race:
     """reference: the output in float32. without: why the race cannot be run, if it cannot.
 
-    flops: of what is timed, told when it is asked. products: of matrices, in the model's own shapes. graph: gradients are
-    recorded. measure: of a race that is no race of equal calls; it replaces all other steps, and
-    its answer has "ratios", "verdicts" and whatever else is told.
+    flops: of one call, told when it is asked. products: of matrices, in the model's own shapes.
+    graph: gradients are recorded. measure: of a race that is not one of equal calls; it replaces
+    all other steps, and its answer has "verdicts", "sides", "ratios" and whatever else is told.
     """
 
     key: str
@@ -104,20 +104,20 @@ def _measured(race: Race, told: Progress) -> dict[str, Any]:
 
 
 def _raced(race: Race, told: Progress) -> dict[str, Any]:
-    stages = len(race.sides) + 1
-    told(f"{race.key} make", 0, stages)
-    wanted = None if race.reference is None else race.reference().detach().float().cpu()
     ready: dict[str, Ready] = {}
     outputs: dict[bool, dict[str, tuple[torch.dtype, Tensor]]] = {True: {}, False: {}}
-    for done, side in enumerate(race.sides):
-        told(f"{race.key} make", 1 + done, stages)
-        ready[side.name] = side.prepare()
-        if side.equal:
-            output = ready[side.name].compared().cpu()
-            outputs[side.ours][side.name] = (side.dtype, output)
-            if wanted is None and side.dtype == torch.float32 and not side.ours:
-                wanted = output
-    told(f"{race.key} make", stages, stages)
+    stages = len(race.sides)
+    with machine.exact():
+        told(f"{race.key} make", 0, stages)
+        wanted = None if race.reference is None else race.reference().detach().float().cpu()
+        for done, side in enumerate(race.sides):
+            ready[side.name] = side.prepare()
+            if side.equal:
+                output = ready[side.name].compared().cpu()
+                outputs[side.ours][side.name] = (side.dtype, output)
+                if wanted is None and side.dtype == torch.float32 and not side.ours:
+                    wanted = output
+            told(f"{race.key} make", done + 1, stages)
     assert wanted is not None, "a race needs a reference, or a side of theirs in float32"
     verdicts = [dataclasses.asdict(v) for v in judge(wanted, outputs[True], outputs[False])]
     found = _state(verdicts) | {"verdicts": verdicts}
@@ -132,9 +132,7 @@ def _raced(race: Race, told: Progress) -> dict[str, Any]:
             "dtype": str(side.dtype).removeprefix("torch."),
             "operators": _operators(race, ready[side.name]),
         }
-    works = {
-        f"{name}\0{part}": work for name, r in ready.items() for part, work in r.parts.items()
-    }
+    works = {f"{name}\0{part}": work for name, r in ready.items() for part, work in r.parts.items()}
     wait = machine.wait_for(race.device)
     in_turn(works, WARM, wait=wait)
     rates = [_rate(race)] if race.products else []
@@ -184,7 +182,9 @@ def _ratios(sides: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     for alike in (False, True):
         for theirs in sorted((n for n in sides if not sides[n]["ours"]), key=_median_in(sides)):
             kind = sides[theirs]["dtype"]
-            ours = [n for n in sides if sides[n]["ours"] and (not alike or sides[n]["dtype"] == kind)]
+            ours = [
+                n for n in sides if sides[n]["ours"] and (not alike or sides[n]["dtype"] == kind)
+            ]
             if not ours:
                 continue
             best = min(ours, key=_median_in(sides))

@@ -11,7 +11,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 LEAST = 0.9  # coverage that an interval should have; fewer than five rounds cannot reach it
@@ -43,6 +43,12 @@ def ratio(theirs: Sequence[float], ours: Sequence[float]) -> Ratio:
         coverage=covered(len(found), drop),
         rounds=len(found),
     )
+
+
+def once(theirs: str, ours: str, value: float) -> dict[str, Any]:
+    """A ratio of one run of each, which has no interval."""
+    alone = Ratio(median=value, low=value, high=value, coverage=0.0, rounds=1)
+    return {"theirs": theirs, "ours": ours} | asdict(alone)
 
 
 def covered(rounds: int, drop: int) -> float:

@@ -46,7 +46,7 @@ def diffusers() -> Any:
 
 
 def drawn(module: nn.Module, seed: int, device: torch.device) -> Iterator[tuple[str, Tensor]]:
-    """A module's parameters by name, float32: no zeros and no ones, and outputs of ordinary size."""
+    """A module's parameters by name, float32: no zeros, no ones, outputs of ordinary size."""
     generator = Generator(device).manual_seed(seed)
     for name, w in module.named_parameters():
         value = torch.randn(w.shape, generator=generator, device=device)
@@ -233,7 +233,9 @@ def vae_peer(
     return model.requires_grad_(False).eval()
 
 
-def _vae_weights(module: nn.Module, seed: int, device: torch.device) -> Iterator[tuple[str, Tensor]]:
+def _vae_weights(
+    module: nn.Module, seed: int, device: torch.device
+) -> Iterator[tuple[str, Tensor]]:
     for name, value in drawn(module, seed, device):
         # few pixels may be clamped: what is clamped is equal, whatever it was
         yield name, value * 0.3 if name == "decoder.conv_out.weight" else value
@@ -260,8 +262,6 @@ def vae_ours(config: Config, dtype: torch.dtype, *, seed: int = 0, device: torch
         state[place.name] = laid.copy_(turned)  # in the order of axes that the layer wants
     model.load_state_dict(state, strict=True, assign=True)
     return model.requires_grad_(False).eval()
-
-
 
 
 def vae_past() -> Any:
