@@ -224,7 +224,7 @@ def test_command(capsys, tmp_path, monkeypatch):
     assert [race["race"] for race in told["found"]] == ["C6"] and told["quick"]
     monkeypatch.chdir(tmp_path)
     for args, said in [
-        (["--only", "C9"], "no race C9: there are C1, C2"),
+        (["--only", "C9"], "no race 'C9': there are C1, C2"),
         (["--races", "tpu"], "no races 'tpu': one of cpu, gpu"),
         (["--write", "--quick"], "--write is for a whole run"),
         (["--write"], "no place for the races on a cpu"),

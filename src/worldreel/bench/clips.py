@@ -130,6 +130,7 @@ def product(
     *,
     size: tuple[int, int],  # width and height
     frames: int,
+    vae: Mapping[str, Any],
     steps: int = 4,
     share: int = 8,
     rounds: int = 5,
@@ -167,17 +168,16 @@ def product(
         g = Generator().manual_seed(SEED)
         x = torch.randn(1, engine.dit.preset.channels, *shape, generator=g).to(device)
         sigmas = flow.schedule(steps, shift=engine.settings.flow_shift)
-        config = twins.vae_config()
         part = share_of((-(-(frames - 1) // 4) + 1, -(-height // 8), -(-width // 8)), share)
-        vae = twins.vae_peer(config, best, device=device)
-        z = latents(config, part, device).to(best)
+        decoder = twins.vae_peer(vae, best, device=device)
+        z = latents(vae, part, device).to(best)
         return Ready(
             parts={
                 "paint": lambda: walked(model, x, states, sigmas, dtype),
-                "decode": lambda: vae.decode(z).sample,
+                "decode": lambda: decoder.decode(z).sample,
             },
             times={"decode": share},
-            modules=(model, vae),
+            modules=(model, decoder),
         )
 
     return Race(

@@ -17,7 +17,7 @@ import torch
 from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
-import worldreel
+from worldreel import __version__
 
 Product = tuple[int, int, int]  # rows, summed, columns
 SHOWN = 4  # operators of a side that are told
@@ -28,7 +28,7 @@ def about(device: torch.device) -> dict[str, Any]:
     """What a table must say of where it comes from."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     found: dict[str, Any] = {
-        "worldreel": worldreel.__version__,
+        "worldreel": __version__,
         "torch": torch.__version__,
         "diffusers": _version("diffusers"),
         "machine": _processor(),

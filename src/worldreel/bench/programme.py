@@ -73,7 +73,14 @@ def _cpu(device: torch.device, quick: bool) -> dict[str, Build]:
         "C2": lambda: passes.chunk("C2", "chunk of a stream", window, kept=kept, rule=1, **rounds),
         "C3": lambda: clips.decode("C3", "Wan 2.1's decoder", vae, shape, device, rounds=5),
         "C4": lambda: clips.product(
-            "C4", "words to frames", device, size=size, frames=frames, share=share, rounds=5
+            "C4",
+            "words to frames",
+            device,
+            size=size,
+            frames=frames,
+            vae=vae,
+            share=share,
+            rounds=5,
         ),
         "C5": lambda: lengths.growth("C5", "long video", **growth),
         "C6": lambda: passes.train_step("C6", "training step", whole, rounds=5),
