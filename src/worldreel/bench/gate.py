@@ -72,7 +72,8 @@ def judge(
             allowed = EXACT
         elif peers:
             allowed = MORE * max(lost(out, wanted) for out in peers)
-            least = min(COSINE, 1 - MORE * (1 - min(cosine(out, wanted) for out in peers)))
+            turned = 1 - min(cosine(out, wanted) for out in peers)
+            least = min(COSINE, 1 - MORE**2 * turned)  # an angle's cosine falls as its square
         else:
             allowed, least = ALONE, 1 - ALONE
         passed = far <= allowed and alike >= least
