@@ -92,6 +92,13 @@ def text() -> text_stage.Config:
     return text_stage.Config(preset=preset, first_seed=1_000_000, batch=20, steps=8000)
 
 
+# What makes the four frames of a latent move (docs/decisions/0004-frames-of-a-latent-move.md).
+MOTION = {
+    "focus": 0.8, "subject": 6.0, "swept": 12.0, "square": 4.0, "changes": 8.0, "borders": 3.0,
+    "decay_share": 0.6,
+}  # fmt: skip
+
+
 def compressor() -> compressor_stage.Config:
     # a folder that stands n times is seen n times as often
     often = {"c24": 1, "r24": 2, "cb24": 2, "rb24": 4, "cp24": 1, "rp24": 2, "cq24": 1, "c1": 1}
@@ -99,9 +106,11 @@ def compressor() -> compressor_stage.Config:
     return compressor_stage.Config(
         preset=presets.MARBLE_COMPRESSOR,
         data=tuple(f"{RAW}/{name}" for name, times in often.items() for _ in range(times)),
-        steps=8400,
+        steps=12000,
         batch=12,
-        subject=8.0,
+        crop=(4, 4),
+        long=3,
+        **MOTION,
     )
 
 

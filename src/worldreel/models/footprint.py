@@ -165,6 +165,8 @@ def _folded(p: CompressorPreset, cells: int, how: Numbers) -> int:
     skip = 2 * pixels  # its patches, and they as pictures
     block = 5 * fine  #  what the stage was given, x, x and h activated, what is added
     end = 2 * pixels  #  the network's pixels, and the sum
+    if p.moves:  #       where they come from (a third of that twice over), and they when moved
+        end += 2 * pixels
     return skip + max(block, end) + coarse
 
 

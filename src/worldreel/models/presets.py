@@ -142,7 +142,7 @@ MARBLE_DIT = DitPreset(
     channels=48, dim=192, heads=3, layers=6, mlp=768, text_dim=192, null_word=True, chunk=1
 )
 MARBLE_COMPRESSOR = CompressorPreset(
-    channels=48, coarse=192, fine=96, encoder_blocks=(2, 2), decoder_blocks=(2, 5)
+    channels=48, coarse=192, fine=96, encoder_blocks=(3, 2), decoder_blocks=(2, 7), moves=True
 )
 
 # marble, full: what one large GPU trains in half an hour (docs/gpu.md). As int8 it fits into the
