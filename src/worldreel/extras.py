@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from worldreel.errors import MissingExtraError
 
-EXTRA_OF = {"mujoco": "world", "c2pa": "c2pa", "cryptography": "c2pa"}
+EXTRA_OF = {"mujoco": "world", "c2pa": "c2pa", "cryptography": "c2pa", "transformers": "wan"}
 SOURCES = Path(__file__).parents[2]  # the clone, when this file is in one
 
 
