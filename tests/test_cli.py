@@ -386,7 +386,7 @@ class Engine:
             media._encode = frames
             return Video(np.zeros((4, 64, 64, 3), np.uint8))
         slow()
-fake.load = lambda m: Engine()
+fake.load = lambda m, **_: Engine()
 sys.modules["worldreel.engine"] = fake
 """
 

@@ -1,12 +1,18 @@
 """Public Wan weights through our engine: equal to an independent implementation, and our tasks."""
 
+import json
+import shutil
+import sys
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from worldreel import engine
+from worldreel import engine, public
+from worldreel.errors import CheckpointError, MissingExtraError, RequestError
 from worldreel.models.wan_text import WanText
+from worldreel.request import RequestWarning
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -276,18 +282,77 @@ def test_what_is_missing_is_named(folders):
 
 
 def test_without_the_extra_the_error_says_what_to_install(folders, tmp_path, monkeypatch):
-    import shutil
-
     folder = shutil.copytree(folders["t2v"][0], tmp_path / "whole")
     for name in ("text_encoder", "tokenizer"):
         (folder / name).mkdir()
-    monkeypatch.setitem(__import__("sys").modules, "transformers", None)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(MissingExtraError, match=r"extra 'wan' brings: pip install .*\[wan\]"):
         engine.load(folder)
 
 
 def test_long_prompts_are_cut_and_that_is_said(engines):
-    video = engines["t2v"].generate("a cube &amp;amp; a ball", num_frames=5, **SMALL)
-    assert any(
-        "long: its last 1 words" in note for note in video.notes
-    )  # "a cube & a ball", an end
+    video = engines["t2v"].generate("a cube &amp;amp; a balloon", num_frames=5, **SMALL)
+    assert any("long: its last 3 words" in note for note in video.notes)
+
+
+def test_a_lora_is_written_into_both_experts(folders, engines, tmp_path):
+    from worldreel import lora
+    from worldreel.models.places import places
+
+    preset = engines["pair"].dit.preset
+    place = places(preset)[0]["blocks.0.attn1.to_out.0"]
+    rows, columns = place.shape
+    down, up = torch.randn(2, columns), torch.randn(rows, 2)
+    style = lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up, alpha=2.0),))
+    lora.save(tmp_path / "style.safetensors", style)
+    asked = {"dtype": "float32", "text": letters()}
+    model = engine.load(folders["pair"][0], loras=[(tmp_path / "style.safetensors", 0.5)], **asked)
+    for made, plain in (
+        (model.dit, engines["pair"].dit),
+        (model.public.low, engines["pair"].public.low),
+    ):
+        change = made.blocks[0].self_attn.out.weight - plain.blocks[0].self_attn.out.weight
+        assert torch.allclose(change, 0.5 * up @ down, atol=1e-5)
+    video = model.generate("a cube", num_frames=5, **SMALL)
+    assert video.metadata["request"]["loras"] == [["style", 0.5]]
+    with pytest.raises(CheckpointError, match="no LoRA|cannot be read"):
+        engine.load(folders["pair"][0], loras=[(folders["pair"][0] / "vae", 1.0)], **asked)
+
+
+def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
+    from worldreel.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "load", lambda model, **_: engines["t2v"])
+    at = ["--model", str(folders["t2v"][0])]
+    asked = ["generate", "a cube", *at, "--size", "64x64", "--num-frames", "9", "--steps", "2"]
+    assert main([*asked, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "64x64, 9 frames" in told and "<- the first that fits" in told
+    assert main([*asked, "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["chosen"] == "all resident"
+    assert main([*asked, "-o", "a.mp4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["num_frames"] == 9
+    assert main(["extend", "a.mp4", *at, "--seconds", "4f", "--steps", "2", "-o", "b.mp4"]) == 0
+    capsys.readouterr()
+    assert main([*asked, "--lora", "gone.safetensors:0.5"]) == 2
+    assert "there is no file gone.safetensors" in capsys.readouterr().err
+    monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**20)
+    assert main([*asked, "-o", "c.mp4"]) == 2
+    err = capsys.readouterr().err
+    assert "nothing fits" in err and err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "a.reel", "b.mp4", "b.reel"]
+
+
+def test_networks_may_take_turns(folders, engines):
+    """What is computed is the same when one network at a time is on the device."""
+    cpu = torch.device("cpu")
+    model = engine.load(folders["pair"][0], dtype="float32", text=letters())
+    parts = {"text": model.text, "dit": model.dit, "compressor": model.compressor}
+    turned = engine.Engine(
+        settings=model.settings, device=cpu, public=model.public, in_turn=True, **parts
+    )
+    asked = {"image": picture(), "num_frames": 5, **SMALL}
+    video = turned.generate("a cube", **asked)
+    assert turned.turns.most == 1
+    assert torch.equal(video.latents, engines["pair"].generate("a cube", **asked).latents)

@@ -13,14 +13,13 @@ import functools
 import hashlib
 import time
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from einops import rearrange
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from worldreel import canvas, clips, flow, guidance, loading, montage, public, samplers, tokens
 from worldreel.canvas import Canvas
@@ -36,15 +35,15 @@ from worldreel.models.streaming import Past
 from worldreel.models.text import TextEncoder
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
+from worldreel.offload import Turns
 from worldreel.progress import Progress, silent
-from worldreel.prompt import hear, read, rewriter
+from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.public import Public
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Tasks
 from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
-NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
 def load(
@@ -55,13 +54,14 @@ def load(
     threads: int | None = None,
     loras: Loras = (),
     text: WanText | None = None,
+    in_turn: bool = False,
     progress: Progress | None = None,
 ) -> Engine:
     """A model by name (one that is packaged), by folder, or by file; ours or public Wan weights.
 
     dtype: "auto", "float32" or "bfloat16". loras: (file, strength) each, written into the weights.
-    text: instead of the text encoder beside public weights. A CheckpointError says what is wrong
-    with a folder.
+    text: instead of the text encoder beside public weights. in_turn: one network at a time is on
+    the device. A CheckpointError says what is wrong with a folder.
     """
     where = find_device(device)
     if dtype != "auto" and dtype not in DTYPES:
@@ -79,6 +79,8 @@ def load(
         compressor=made.compressor,
         device=where,
         public=made.public,
+        loras=made.loras,
+        in_turn=in_turn and where.type != "cpu",
     )
 
 
@@ -94,22 +96,32 @@ class Engine(Tasks):
         compressor: Compressor | WanVae,
         device: torch.device,
         public: Public | None = None,
+        loras: tuple[tuple[str, float], ...] = (),
+        in_turn: bool = False,
     ) -> None:
-        self.settings = settings
-        self.text: Any = text.to(device)  # ours or Wan's; `prompt` knows which
-        self.dit = dit.to(device)
-        self.compressor: Any = compressor.to(device)  # `encode` and `decode` know which
-        self.device = device
-        self.public = public
-        if public is not None and public.low is not None:
-            public.low.to(device)
+        self.settings, self.device = settings, device
+        self.text: Any = text  # ours or Wan's; `prompt` knows which
+        self.dit = dit
+        self.compressor: Any = compressor  # `encode` and `decode` know which
+        self.public, self.loras = public, loras
+        self.turns = Turns(self._networks(), device) if in_turn else None
+        if not in_turn:
+            for network in self._networks():
+                network.to(device)
 
     def __repr__(self) -> str:
-        parts = [self.text, self.dit, self.compressor]
-        parts += [self.public.low] if self.public is not None and self.public.low else []
-        millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        millions = sum(p.numel() for part in self._networks() for p in part.parameters()) / 1e6
         kind = str(self.dit.dtype).removeprefix("torch.")
         return f"Engine({self.settings.name}, {millions:.1f} M parameters, {kind}, {self.device})"
+
+    def _networks(self) -> list[nn.Module]:
+        """Text encoder and compressor first: their methods ask for these by place."""
+        low = self.public.low if self.public is not None else None
+        return [self.text, self.compressor, self.dit, *([low] if low is not None else [])]
+
+    def _need(self, index: int) -> None:
+        if self.turns is not None:
+            self.turns.need(index)
 
     @property
     def limits(self) -> Limits:
@@ -159,6 +171,7 @@ class Engine(Tasks):
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
         stills, fitted = montage.stills(made, self.encode)
         write = rewriter(request.rewrite)
+        self._need(0)
         said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
@@ -199,6 +212,8 @@ class Engine(Tasks):
         )
         lap("decode")
         request_made = made.to_json() | {"notes": notes}
+        if self.loras:
+            request_made["loras"] = [list(one) for one in self.loras]
         if len(told_of := clips.prompts(made, FRAMES)) > 1:
             request_made["prompts"] = told_of
         metadata = {"request": request_made, "words": words, "seconds": took}
@@ -212,6 +227,7 @@ class Engine(Tasks):
         Where a clip's first latent is one frame, that is the last of the first four. Latents that
         do not begin a clip (begins) are encoded after a past in which their first frame stood.
         """
+        self._need(1)
         parts, count = [], len(frames) // FRAMES
         past: dict[str, Any] = {}
         if self.compressor.first_frame:
@@ -274,6 +290,11 @@ class Engine(Tasks):
             told("paint", state.step, steps)
         return x
 
+    def unsaid(self) -> Tensor:
+        """The states of no words, 1 L E, of public weights."""
+        self._need(0)
+        return self.text.states("")[0]
+
     def _velocity(
         self,
         board: Canvas,
@@ -290,7 +311,7 @@ class Engine(Tasks):
                 self.dit,
                 board,
                 heard,
-                lambda: torch.cat([self.text.states("")[0] if a is None else a for a in against]),
+                lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
                 scale=scale,
                 noise=noise,
             )
@@ -329,7 +350,7 @@ class Engine(Tasks):
             pair,
             tokens.bag(pair, patch=preset.patch, chunk=preset.chunk),
             self.dit.read([(None, joined, mask)], len(joined)),
-            context=_doubled(context),
+            context=None if context is None else context.doubled(),
             noise=torch.cat([noise, noise]),
         )
 
@@ -350,6 +371,7 @@ class Engine(Tasks):
         over a smaller batch may round otherwise.
         """
         b, _, t, h, w = latents.shape
+        self._need(1)
         c = self.compressor
         out = np.empty((b, FRAMES * t, c.stride * h, c.stride * w, 3), dtype=np.uint8)
         padding = latents[:, :, -1:].expand(-1, -1, -t % AT_ONCE, -1, -1)
@@ -367,24 +389,3 @@ class Engine(Tasks):
             done += place.shape[1]
             told("decode", done // FRAMES, t)
         return out
-
-
-def _doubled(context: Context | None) -> Context | None:
-    """What is kept, for both branches of guidance: computed once, shown twice."""
-    if context is None:
-        return None
-    return Context(
-        keys=[k.repeat(2, 1, 1, 1) for k in context.keys],
-        values=[v.repeat(2, 1, 1, 1) for v in context.values],
-        pos=context.pos.repeat(2, 1, 1),
-    )
-
-
-def heard(words: Mapping[str, Any], model: str) -> list[str]:
-    """Notes of the words that were taken for others, and of those that were ignored."""
-    notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
-    named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED
-    if named and words["read"]:
-        others = f" and {more} other words" if more > 0 else ""
-        notes.append(f"{model} does not know {', '.join(map(repr, named))}{others}")
-    return notes

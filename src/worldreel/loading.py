@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
-from worldreel import adapted, checkpoint, lora, samplers
+from worldreel import adapted, checkpoint, lora, plan, samplers
 from worldreel.checkpoint import PACKAGED
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import wan_text
 from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import DiT
-from worldreel.models.presets import Settings, build
+from worldreel.models.presets import CompressorPreset, DitPreset, Settings, build
 from worldreel.models.text import TextEncoder
 from worldreel.models.wan import load_transformer, load_vae
 from worldreel.models.wan_folder import Found, find
@@ -29,6 +29,7 @@ from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
 from worldreel.progress import Progress, silent
 from worldreel.public import Public
+from worldreel.request import Limits
 from worldreel.values import number, parse_size, short
 
 Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
@@ -45,6 +46,7 @@ class Parts:
     dit: DiT
     compressor: Compressor | WanVae
     public: Public | None = None
+    loras: tuple[tuple[str, float], ...] = ()  # names and strengths
 
 
 def parts(
@@ -62,8 +64,10 @@ def parts(
     given = tuple(_lora(one) for one in loras)
     folder = own_folder(model)
     if folder is not None:
-        return _own(folder, dtype, given)
-    return _public(find(model), dtype, given, text, told)
+        made = _own(folder, dtype, given)
+    else:
+        made = _public(find(model), dtype, given, text, told)
+    return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
 
 
 def own_folder(model: str | Path) -> Path | None:
@@ -118,6 +122,33 @@ def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) 
     changes = [(lora.load(path, dit.preset), strength) for path, strength in loras]
     adapted.merge(dit, changes, keep=False)
     return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+
+
+def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
+    """What a plan of memory must know of a model, and its limits; nothing is read but headers.
+
+    No limits: they are marble's.
+    """
+    folder = own_folder(model)
+    if folder is not None:
+        try:
+            held = [
+                json.loads((folder / part / "config.json").read_text("utf-8"))["config"]
+                for part in ("dit", "compressor")
+            ]
+        except (OSError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{folder} cannot be read ({error}): fetch it again") from None
+        name = settings_of(folder / "model.json").name
+        dit, compressor = build(DitPreset, held[0]), build(CompressorPreset, held[1])
+        return replace(plan.MODELS["marble"], name=name, dit=dit, vae=compressor), None
+    found = find(model)
+    own = model_of(found)
+    if found.vae is not None:
+        own = replace(own, vae=found.vae.preset)
+    with torch.device("meta"):
+        reach = WanVae(own.vae).reach
+    limits = Public(model=own).limits(patch=own.dit.patch, stride=own.vae.stride, reach=reach)
+    return plan.wan(own), limits
 
 
 def model_of(found: Found) -> WanModel:

@@ -7,6 +7,7 @@ is near is mapped and said, and nothing is dropped in silence.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # the world's words, which plain reading has no need of
     from worldreel.prompt.rewriting import Rewriter, Rewritten
 
 _NO = re.compile(r"\bno|without|n't\b|never|[不没无别]", re.IGNORECASE)  # where there may be one
+NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,3 +150,13 @@ def read(encoder: TextEncoder | WanText, text: str) -> Prompt:
         facts=encoder.facts(logits) if reading.ids else {},
         unread=max(0, found - window),
     )
+
+
+def heard(words: Mapping[str, Any], model: str) -> list[str]:
+    """Notes of the words that were taken for others, and of those that were ignored."""
+    notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
+    named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED
+    if named and words["read"]:
+        others = f" and {more} other words" if more > 0 else ""
+        notes.append(f"{model} does not know {', '.join(map(repr, named))}{others}")
+    return notes
