@@ -17,7 +17,7 @@ ROWS = [
     "parallel",
     "models world",
     "lora adapted plan offload checkpoint provenance certificate credentials media mux pictures"
-    " output device",
+    " output device shelf",
     "engine public loading request course prompt tasks clips montage timeline framing values",
     "data film play stream parts",
     "serve train eval",
@@ -34,6 +34,7 @@ HOMES = {
     "mujoco": r"world/(stage|act)\.py",
     "torch.distributed": r"parallel\.py",
     "transformers": r"models/wan_text\.py",
+    "huggingface_hub": r"shelf\.py",
     "typer": r"cli/.*",
     "rich": r"cli/.*|train/log\.py",
     "pydantic": r"serve/.*",

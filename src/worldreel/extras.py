@@ -9,7 +9,19 @@ from urllib.parse import unquote, urlsplit
 
 from worldreel.errors import MissingExtraError
 
-EXTRA_OF = {"mujoco": "world", "c2pa": "c2pa", "cryptography": "c2pa", "transformers": "wan"}
+EXTRA_OF = {
+    "mujoco": "world",
+    "c2pa": "c2pa",
+    "cryptography": "c2pa",
+    "transformers": "wan",
+    "huggingface_hub": "wan",
+}
+    "mujoco": "world",
+    "c2pa": "c2pa",
+    "cryptography": "c2pa",
+    "transformers": "wan",
+    "huggingface_hub": "wan",
+}
 SOURCES = Path(__file__).parents[2]  # the clone, when this file is in one
 
 

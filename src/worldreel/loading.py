@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from worldreel import adapted, checkpoint, lora, plan, samplers
+from worldreel import adapted, checkpoint, lora, plan, samplers, shelf
 from worldreel.checkpoint import PACKAGED
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import wan_text
@@ -61,13 +61,18 @@ def parts(
 
     text: instead of the text encoder in the folder of public weights.
     """
-    given = tuple(_lora(one) for one in loras)
+    given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
     if folder is not None:
         made = _own(folder, dtype, given)
     else:
         made = _public(find(model), dtype, given, text, told)
     return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
+
+
+def located(model: str | Path) -> str | Path:
+    """The folder of a fetched model that is given by its hub's id; all else as it is."""
+    return shelf.place_of(str(model)) or model
 
 
 def own_folder(model: str | Path) -> Path | None:
@@ -129,6 +134,7 @@ def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
 
     No limits: they are marble's.
     """
+    model = located(model)
     folder = own_folder(model)
     if folder is not None:
         try:

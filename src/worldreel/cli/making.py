@@ -267,7 +267,8 @@ def _planned(request: Request) -> tuple[Request, int | None]:
             request = import_module("worldreel.clips").ready(request, MARBLE)
         return request, plan(request, MARBLE).num_frames
     if "/" in request.model and not Path(request.model).exists():
-        raise RequestError(f"there is no model at {request.model}: give a folder of weights")
+        if import_module("worldreel.shelf").place_of(request.model) is None:
+            raise RequestError(f"there is no model at {request.model}: give a folder of weights")
     return request, request.num_frames
 
 
