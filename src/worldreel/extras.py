@@ -16,12 +16,6 @@ EXTRA_OF = {
     "transformers": "wan",
     "huggingface_hub": "wan",
 }
-    "mujoco": "world",
-    "c2pa": "c2pa",
-    "cryptography": "c2pa",
-    "transformers": "wan",
-    "huggingface_hub": "wan",
-}
 SOURCES = Path(__file__).parents[2]  # the clone, when this file is in one
 
 
