@@ -315,7 +315,7 @@ def test_a_lora_is_written_into_both_experts(folders, engines, tmp_path):
         assert torch.allclose(change, 0.5 * up @ down, atol=1e-5)
     video = model.generate("a cube", num_frames=5, **SMALL)
     assert video.metadata["request"]["loras"] == [["style", 0.5]]
-    with pytest.raises(CheckpointError, match="no LoRA|cannot be read"):
+    with pytest.raises(CheckpointError, match="a pair is one of each"):
         engine.load(folders["pair"][0], loras=[(folders["pair"][0] / "vae", 1.0)], **asked)
 
 
@@ -356,3 +356,19 @@ def test_networks_may_take_turns(folders, engines):
     video = turned.generate("a cube", **asked)
     assert turned.turns.most == 1
     assert torch.equal(video.latents, engines["pair"].generate("a cube", **asked).latents)
+
+
+def test_marble_takes_loras_too(tiny_model, tmp_path):
+    from worldreel import lora
+    from worldreel.models.places import places
+
+    plain = engine.load(tiny_model, dtype="float32")
+    place = places(plain.dit.preset)[0]["blocks.1.ffn.0"]
+    down, up = torch.randn(1, place.shape[1]), torch.randn(place.shape[0], 1)
+    style = lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up),))
+    lora.save(tmp_path / "style.safetensors", style)
+    made = engine.load(tiny_model, dtype="float32", loras=[(tmp_path / "style.safetensors", 2)])
+    change = made.dit.blocks[1].mlp_in.weight - plain.dit.blocks[1].mlp_in.weight
+    assert torch.allclose(change, 2 * up @ down, atol=1e-5)
+    with pytest.raises(RequestError, match="a pair of its file and its strength"):
+        engine.load(tiny_model, loras=["style.safetensors"])
