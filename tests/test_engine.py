@@ -23,7 +23,7 @@ from worldreel.cli import main
 from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video
 from worldreel.models.attention import rotary, rotate
-from worldreel.models.dit import _gather, layer_norm, modulate
+from worldreel.models.dit import _gather, modulated
 from worldreel.pictures import fitted
 from worldreel.request import Request, RequestWarning
 
@@ -195,7 +195,7 @@ def plain_velocity(dit, x, kept, sigma, states):
     attention = functional.scaled_dot_product_attention
     for i, block in enumerate(dit.blocks):
         m = (block.table[:, None] + mod).unbind(2)
-        q, k, v = block.self_attn.project(modulate(layer_norm(h, block.eps), m[0], m[1]))
+        q, k, v = block.self_attn.project(modulated(h, m[0], m[1], block.eps))
         out = attention(rotate(q, rope), rotate(k, rope), v, attn_mask=seen)
         h = h + m[2] * block.self_attn.merge(out)
         cross = block.cross_attn
@@ -204,12 +204,10 @@ def plain_velocity(dit, x, kept, sigma, states):
         )
         out = attention(q, read.keys[i], read.values[i], attn_mask=said)
         h = h + cross.out(rearrange(out, "b h n d -> b n (h d)"))
-        y = functional.gelu(
-            block.mlp_in(modulate(layer_norm(h, block.eps), m[3], m[4])), approximate="tanh"
-        )
+        y = functional.gelu(block.mlp_in(modulated(h, m[3], m[4], block.eps)), approximate="tanh")
         h = h + m[5] * block.mlp_out(y)
     last = dit.table[:, None] + _gather(emb, which)[:, :, None]
-    h = dit.head(modulate(layer_norm(h, dit.preset.eps), last[:, :, 0], last[:, :, 1]))
+    h = dit.head(modulated(h, last[:, :, 0], last[:, :, 1], dit.preset.eps))
     return rearrange(h, "b (t h w) c -> b c t h w", t=grid[0], h=grid[1])
 
 

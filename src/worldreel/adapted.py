@@ -45,7 +45,8 @@ class Adapted:
         """
         if self.originals is None:
             raise RequestError(
-                "this LoRA was merged for good (keep=False): load the model again to be rid of it"
+                "this LoRA was merged for good, without the weights of before: load the model "
+                "again to be rid of it"
             )
         own = self.model.state_dict()
         for name, original in self.originals.items():

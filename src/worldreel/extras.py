@@ -15,6 +15,7 @@ EXTRA_OF = {
     "cryptography": "c2pa",
     "transformers": "wan",
     "huggingface_hub": "wan",
+    "diffusers": "dev",
 }
 SOURCES = Path(__file__).parents[2]  # the clone, when this file is in one
 

@@ -260,6 +260,12 @@ def test_what_does_not_live():
     assert READ["alive"](clip(("red", held, 9))).value == "halts"
     assert READ["alive"](clip(("red", STAYS, 9))).value == "frozen"
     assert READ["alive"](clip(back=np.zeros((FRAMES, HEIGHT, WIDTH, 3)))).value is None
+    passing = np.clip(ground(shift=(1.5, 0.0)) * 2 - 0.45, 0, 1)
+    assert READ["alive"](clip(back=passing)).value == "moves"
+    passing[14:] = passing[14]  # a camera that stops at once, with all that it sees
+    assert READ["alive"](clip(back=passing)).value == "halts"
+    rests = np.minimum(-0.6 + 0.05 * np.arange(FRAMES), 0.1)  # a thing may stop, and all is still
+    assert READ["alive"](clip(("red", way(rests, 0.1), 9))).value == "moves"
     rough = np.random.default_rng(0).random((FRAMES, HEIGHT, WIDTH, 3))
     assert READ["alive"](clip(back=rough)).value == "noise"
 

@@ -14,6 +14,7 @@ worldreel verify FILE         what a file says of its making
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
 worldreel eval words          weights become figures
+worldreel bench               public models here and in diffusers, side by side
 worldreel world preview       what the world looks like
 """
 
@@ -41,7 +42,18 @@ from worldreel.errors import (
 )
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
-ROOMS = (*MAKING, "stream", "prompt", "models", "verify", "doctor", "train", "eval", "world")
+ROOMS = (
+    *MAKING,
+    "stream",
+    "prompt",
+    "models",
+    "verify",
+    "doctor",
+    "train",
+    "eval",
+    "bench",
+    "world",
+)
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",

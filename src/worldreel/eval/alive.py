@@ -11,7 +11,8 @@ from worldreel.eval.shots import cuts
 FLAT = 0.03  # of the scale -1..1: a picture whose cells spread less is of one colour
 STILL = 0.008  # of the same: what changes less from frame to frame stands
 FULL = 0.08  # of the same: what comes to rest by itself, or sets out, changes less
-HALT = 4  # frames that a clip stands in its midst, at least
+HALT = 4  # frames that a clip stands in its midst, or at its end, at least
+ENDS = 0.015  # of the same: what changes so much on the whole has a camera that goes
 PATCH = 12  # cells: how much of a picture has to change to be seen to
 RUSTLE = 0.7  # the share of a picture's spread that changes in every frame of mere noise
 
@@ -32,9 +33,8 @@ def alive(look: Look) -> Answer:
     if not (change > STILL).any():
         return Answer(value="frozen", figures=figures)
     shots = np.split(change, [cut - 1 for cut in cuts(look)])
-    figures["standing"] = float(
-        max(_stands(shot[1:] if i else shot) for i, shot in enumerate(shots))
-    )
+    standing = [_stands(shot[1:] if i else shot) for i, shot in enumerate(shots)]
+    figures["standing"] = float(max(*standing, _ends(look, change)))
     return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
 
 
@@ -47,6 +47,15 @@ def _stands(change: np.ndarray) -> int:
                 best = max(best, i - since - 1)
             since = i
     return best
+
+
+def _ends(look: Look, change: np.ndarray) -> int:
+    """For how many frames a clip stands at its end, all of it at once; a thing may do so."""
+    moving = np.flatnonzero(change > STILL)
+    cells = functional.avg_pool2d(look.x, 2)
+    last = int(moving[-1])
+    whole = float((cells[last + 1] - cells[last]).abs().mean())
+    return len(change) - 1 - last if whole > ENDS else 0
 
 
 def _changes(look: Look) -> np.ndarray:

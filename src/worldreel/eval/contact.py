@@ -20,13 +20,13 @@ from worldreel.eval.pieces import Body
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
-TOUCH = 0.036  # of half the width: what is nearer touches,
-WITHIN = 0.75  # and what is as near as it comes nearer in so much of a frame
+TOUCH = 0.028  # of half the width: what is nearer touches,
+WITHIN = 0.65  # and what is as near as it comes nearer in so much of a frame
 STOPS = 1.07  # times its own pace: what changes by no more has only come to rest,
 YIELDS = 0.001  # and so much, of half the width per frame, is not seen
 LEVEL = 0.0375  # of the same: what touches stands as low as the other, or nearly
 MEETS = 0.03  # of the same, a cell: what came from afar and is so near has arrived
-HALTS = 1.1  # times as suddenly as it began to move, at most, a thing may stop
+HALTS = 1.35  # times as suddenly as it began to move, at most, a thing may stop
 SUDDEN = 0.004  # of half the width per frame: what is measured of a pace is off by so much
 APART = 0.12  # of the same: what comes from further away than this comes to touch
 WINDOW = 3  # frames before and after a push

@@ -35,9 +35,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x.float()
-        y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + self.eps)
-        return (y * self.weight.float()).to(x.dtype)
+        y = functional.rms_norm(x.float(), x.shape[-1:], self.weight.float(), self.eps)
+        return y.to(x.dtype)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -65,6 +64,7 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Te
     """
     b, heads, n, d = q.shape
     q, keys = q * (1 / math.sqrt(d)), k.transpose(-1, -2)
+    v = v.contiguous()  # once, or every product would copy it
     size = max(16, _CACHED // (b * heads * k.shape[2]))
     out = torch.empty_like(q)
     for start in range(0, n, size):
@@ -94,7 +94,9 @@ def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
     """Turn every head's pairs by the tokens' angles. x: B H N d, rope: B N d/2 each."""
     cos, sin = rope[0][:, None], rope[1][:, None]
     a, b = x.float().chunk(2, dim=-1)
-    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1).to(x.dtype)
+    left = torch.addcmul(a * cos, b, sin, value=-1)
+    right = torch.addcmul(a * sin, b, cos)
+    return torch.cat([left.to(x.dtype), right.to(x.dtype)], dim=-1)
 
 
 class SelfAttention(nn.Module):

@@ -67,12 +67,12 @@ class Context:
 _LEAST = 0.05  # level below which a velocity is not divided out of clean latents
 
 
-def modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return x * (1 + scale) + shift
-
-
-def layer_norm(x: Tensor, eps: float) -> Tensor:
-    return functional.layer_norm(x.float(), x.shape[-1:], eps=eps)
+def modulated(x: Tensor, shift: Tensor, scale: Tensor, eps: float) -> Tensor:
+    """The layer norm of x, scaled and shifted, in fp32; shift and scale are B 1|N D."""
+    x = x.float()
+    if shift.shape[:2] == (1, 1):  # one row for all tokens: the norm's kernel does it on its way
+        return functional.layer_norm(x, x.shape[-1:], 1 + scale[0, 0], shift[0, 0], eps)
+    return torch.addcmul(shift, functional.layer_norm(x, x.shape[-1:], eps=eps), 1 + scale)
 
 
 def sinusoids(level: Tensor, dim: int) -> Tensor:
@@ -109,7 +109,7 @@ class Block(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The stream after this block, and its tokens' keys (before rotation) and values."""
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
-        h = modulate(layer_norm(x, self.eps), m[0], m[1]).to(dtype)
+        h = modulated(x, m[0], m[1], self.eps).to(dtype)
         q, k, v = self.self_attn.project(h)  #                               B H N d
         if around is not None:
             old_k, old_v = (k[:, :, :0], v[:, :, :0]) if past is None else past[:2]
@@ -122,7 +122,7 @@ class Block(nn.Module):
             h = attend(rotate(q, rope), keys, torch.cat([past[1], v], dim=2))
         else:
             h = attend(rotate(q, rope), rotate(k, rope), v)
-        x = x + m[2] * self.self_attn.merge(h)
+        x = torch.addcmul(x, m[2], self.self_attn.merge(h).float())
         h = self.norm(x).to(dtype)
         said, start = [], 0
         for words_k, words_v, mask, tokens in heard:
@@ -130,9 +130,9 @@ class Block(nn.Module):
             said.append(self.cross_attn(h[:, start:stop], words_k, words_v, mask))
             start = stop
         x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
-        h = modulate(layer_norm(x, self.eps), m[3], m[4]).to(dtype)
+        h = modulated(x, m[3], m[4], self.eps).to(dtype)
         h = self.mlp_out(functional.gelu(self.mlp_in(h), approximate="tanh"))
-        return x + m[5] * h, k, v
+        return torch.addcmul(x, m[5], h.float()), k, v
 
 
 def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:
@@ -310,7 +310,7 @@ class DiT(nn.Module):
             if i in hints:
                 h = h + hints[i]
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
-        h = modulate(layer_norm(h, self.preset.eps), last[:, :, 0], last[:, :, 1])
+        h = modulated(h, last[:, :, 0], last[:, :, 1], self.preset.eps)
         out = self.head(h.to(self.dtype)).float()  #                         B N C
         if self.preset.predicts == "v":
             return out
