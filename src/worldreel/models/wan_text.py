@@ -12,6 +12,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +87,15 @@ class _Umt5(nn.Module):
 
 def load_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> WanText:
     """UMT5 from a folder of transformers', or from the one original file; and its tokenizer."""
-    try:
-        from transformers import UMT5Config, UMT5EncoderModel
-    except ModuleNotFoundError:
-        raise missing("transformers") from None
+    transformers = _transformers()
     split = _splitter(tokenizer)
     if at.is_dir():
-        model = UMT5EncoderModel.from_pretrained(at, dtype=dtype, local_files_only=True)
+        model = transformers.UMT5EncoderModel.from_pretrained(
+            at, dtype=dtype, local_files_only=True
+        )
     else:
         with torch.device("meta"):
-            model = UMT5EncoderModel(UMT5Config(**_XXL))
+            model = transformers.UMT5EncoderModel(transformers.UMT5Config(**_XXL))
         source, held = open_tensors(at), {}
         with source.reading() as read:
             for key in source.entries:
@@ -108,10 +108,17 @@ def load_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> WanText:
 def needs() -> MissingExtraError | None:
     """What to install before a text encoder can be loaded; None where all is there."""
     try:
-        import transformers
+        _transformers()
+    except MissingExtraError as error:
+        return error
+    return None
+
+
+def _transformers() -> Any:
+    try:
+        return import_module("transformers")
     except ModuleNotFoundError:
-        return missing("transformers")
-    return None if hasattr(transformers, "UMT5EncoderModel") else missing("transformers")
+        raise missing("transformers") from None
 
 
 def _splitter(folder: Path) -> Callable[[str], list[int]]:
