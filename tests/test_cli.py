@@ -386,7 +386,7 @@ class Engine:
             media._encode = frames
             return Video(np.zeros((4, 64, 64, 3), np.uint8))
         slow()
-fake.load = lambda m: Engine()
+fake.load = lambda m, **_: Engine()
 sys.modules["worldreel.engine"] = fake
 """
 
@@ -483,6 +483,7 @@ def test_what_is_not_given_is_said_or_is_nothing():
         "image",
         "last_image",
         "keyframe",
+        "lora",
         "contact_sheet",
         "settings",
     }

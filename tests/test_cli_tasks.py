@@ -21,7 +21,7 @@ def studio(tiny_model, tmp_path, monkeypatch):
     """A folder with two clips of one second, a.mp4 and b.mp4."""
     monkeypatch.chdir(tmp_path)
     model = engine.load(tiny_model)
-    monkeypatch.setattr(engine, "load", lambda folder: model)
+    monkeypatch.setattr(engine, "load", lambda folder, **_: model)
     for name, seed in (("a.mp4", 1), ("b.mp4", 2)):
         asked = dict(num_frames=12, size=(96, 64), num_inference_steps=1)
         model.generate("a red ball", seed=seed, **asked).save(name)

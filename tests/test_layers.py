@@ -17,8 +17,8 @@ ROWS = [
     "parallel",
     "models world",
     "lora adapted plan offload checkpoint provenance certificate credentials media mux pictures"
-    " output device",
-    "engine request course prompt tasks clips montage timeline framing values",
+    " output device shelf",
+    "engine public loading request course prompt tasks clips montage timeline framing values",
     "data film play stream parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
@@ -33,6 +33,8 @@ HOMES = {
     "cryptography": r"certificate\.py",
     "mujoco": r"world/(stage|act)\.py",
     "torch.distributed": r"parallel\.py",
+    "transformers": r"models/wan_text\.py",
+    "huggingface_hub": r"shelf\.py",
     "typer": r"cli/.*",
     "rich": r"cli/.*|train/log\.py",
     "pydantic": r"serve/.*",

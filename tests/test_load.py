@@ -156,6 +156,6 @@ def test_marbles_limits_are_those_that_requests_are_checked_against():
     held = [Settings(**json.loads(file.read_text())) for file in [packaged] if file.exists()]
     for settings in (recipe["SETTINGS"], *held):
         marble = engine.Engine.__new__(engine.Engine)
-        marble.settings = settings
+        marble.settings, marble.public = settings, None
         marble.compressor = Compressor(presets.TINY_COMPRESSOR)
         assert marble.limits == Limits()

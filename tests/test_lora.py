@@ -11,8 +11,10 @@ from worldreel import lora
 from worldreel.adapted import attach, merge
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models.dit import DiT
+from worldreel.models.places import places
 from worldreel.models.presets import TINY_DIT
-from worldreel.models.wan import from_diffusers, preset_of
+from worldreel.models.wan import preset_of
+from worldreel.models.wan_names import transformer_place
 from worldreel.tokens import patchify, positions, unpatchify
 
 SHAPE, GRID = (1, 4, 2, 4, 4), (2, 2, 2)
@@ -45,6 +47,16 @@ def peer():
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.2)
     return model.eval()
+
+
+def from_diffusers(tensors, preset):
+    """A state dict of diffusers' as ours."""
+    parts = {}
+    for key, value in tensors.items():
+        place = transformer_place(key, preset)
+        turned = value if place.turn is None else place.turn(value)
+        parts.setdefault(place.name, {})[place.part] = turned
+    return {name: torch.cat([found[i] for i in sorted(found)]) for name, found in parts.items()}
 
 
 @pytest.fixture
@@ -137,7 +149,7 @@ def test_every_format_changes_the_output_as_it_changes_diffusers(form, peer, our
 
 
 def test_merged_weights_are_those_that_the_state_dict_gives(peer, ours, tmp_path):
-    """The same names and rows as `wan.from_diffusers`."""
+    """The same names and rows as `wan_names`."""
     thin = pairs(peer.state_dict())
     style = lora.load(written(tmp_path / "a.safetensors", "wan", thin), ours.preset)
     merge(ours, [(style, 1.0)], keep=False)
@@ -288,7 +300,7 @@ def test_marble_takes_loras_too(tmp_path):
 
 def pairs_of(preset):
     """`pairs` for a preset of ours."""
-    known = lora.places(preset)[0]
+    known = places(preset)[0]
     return pairs({f"{name}.weight": torch.empty(known[name].shape) for name in LAYERS})
 
 

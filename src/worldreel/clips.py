@@ -165,7 +165,9 @@ def ready(request: Request, limits: Limits, *, space: str | None = None) -> Requ
     """
     found = {role: getattr(request, role) for role in ROLES}
     clips = {
-        role: _own(read(clip, f"the clip {role}" if role != "under" else "the clip"), space, limits)
+        role: _own(
+            read(clip, f"the clip {role}" if role != "under" else "the clip"), space, limits, role
+        )
         for role, clip in found.items()
         if clip is not None
     }
@@ -179,11 +181,13 @@ def ready(request: Request, limits: Limits, *, space: str | None = None) -> Requ
     return dataclasses.replace(request, mask=mask, **clips)
 
 
-def _own(clip: Clip, space: str | None, limits: Limits) -> Clip:
+def _own(clip: Clip, space: str | None, limits: Limits, role: str) -> Clip:
     """A clip with its latents where they are the model's and its frames', without them else."""
     z = clip.latents
     if z is None:
         return clip
+    if limits.first_frame and role == "after":  # its first latent is one frame, and stays first
+        return _pixels_alone(clip, f"{clip.name} comes after others: its pixels were encoded anew")
     group, (width, height) = limits.frames_per_latent, clip.size
     if abs(clip.fps - limits.fps) > 1e-3:
         raise RequestError(
@@ -193,7 +197,7 @@ def _own(clip: Clip, space: str | None, limits: Limits) -> Clip:
     if clip.held.get("space") is None or clip.held["space"] != (space or clip.held["space"]):
         whose = f"the latents of {clip.name} are not {limits.name}'s"
         return _pixels_alone(clip, f"{whose}: its pixels were encoded anew")
-    shape = (height // limits.grid, width // limits.grid)
+    shape = (height // limits.stride, width // limits.stride)
     fits = z.ndim == 5 and z.shape[0] == 1 and tuple(z.shape[3:]) == shape
     rest = group * z.shape[2] - clip.hidden - clip.num_frames if fits else -1
     if not (0 <= clip.hidden < group and 0 <= rest < group):
@@ -223,14 +227,20 @@ def _fitted(clip: Clip, size: Size, limits: Limits, role: str) -> Clip:
         scaled = [pictures.fitted(frame, size) for frame in frames]
         frames = np.stack([pixels for pixels, _ in scaled])
         notes.append(f"{clip.name}, {scaled[0][1]}")
-    missing = -len(frames) % limits.frames_per_latent
+    group = limits.frames_per_latent
+    if limits.first_frame and role == "before" and (odd := (len(frames) - 1) % group):
+        frames = frames[odd:]  # what goes on ends with a whole group, and begins with one frame
+        notes.append(f"the first {odd} frames of {clip.name} were left out")
+    missing = -len(frames) % group
+    hidden = 0 if role == "after" else group - 1 if limits.first_frame else missing
+    rest = (missing - hidden) % group
     return dataclasses.replace(
         clip,
         frames=frames,
         fps=limits.fps,
-        num_latents=(len(frames) + missing) // limits.frames_per_latent,
-        hidden=0 if role == "after" else missing,
-        rest=missing if role == "after" else 0,
+        num_latents=(hidden + len(frames) + rest) // group,
+        hidden=hidden,
+        rest=rest,
         notes=tuple(notes),
     )
 

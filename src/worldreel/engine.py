@@ -11,37 +11,39 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-import json
 import time
 import warnings
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from einops import rearrange
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
-from worldreel import canvas, checkpoint, clips, flow, guidance, montage, samplers, tokens
+from worldreel import canvas, clips, flow, guidance, loading, montage, public, samplers, tokens
 from worldreel.canvas import Canvas
-from worldreel.checkpoint import PACKAGED
 from worldreel.device import DTYPES, best_dtype, find_device
-from worldreel.errors import CheckpointError, RequestError
+from worldreel.errors import RequestError
 from worldreel.flow import Velocity
+from worldreel.loading import Loras
 from worldreel.media import Video
-from worldreel.models.compressor import FRAMES, STRIDE, Compressor
+from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import Context, DiT
-from worldreel.models.presets import Settings, build
+from worldreel.models.presets import Settings
+from worldreel.models.streaming import Past
 from worldreel.models.text import TextEncoder
+from worldreel.models.wan_text import WanText
+from worldreel.models.wan_vae import WanVae
+from worldreel.offload import Turns
 from worldreel.progress import Progress, silent
-from worldreel.prompt import hear, read, rewriter
+from worldreel.prompt import hear, heard, read, rewriter
+from worldreel.public import Public
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Tasks
 from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
-NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
 def load(
@@ -50,12 +52,18 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     threads: int | None = None,
+    loras: Loras = (),
+    text: WanText | None = None,
+    in_turn: bool = False,
+    progress: Progress | None = None,
 ) -> Engine:
-    """A model by name (one that is packaged) or by folder.
+    """A model by name (one that is packaged), by folder, or by file; ours or public Wan weights.
 
-    dtype: "auto", "float32" or "bfloat16". A CheckpointError says what is wrong with a folder.
+    dtype: "auto", "float32" or "bfloat16". loras: (file, strength) each, written into the weights.
+    text: instead of the text encoder beside public weights. in_turn: one network at a time is on
+    the device. A CheckpointError says what is wrong with a folder.
     """
-    folder, where = _folder(model), find_device(device)
+    where = find_device(device)
     if dtype != "auto" and dtype not in DTYPES:
         raise RequestError(f"unknown dtype {dtype!r}: one of auto, {', '.join(DTYPES)}")
     kind = best_dtype(where)[0] if dtype == "auto" else DTYPES[dtype]
@@ -63,56 +71,17 @@ def load(
         if threads < 1:
             raise RequestError(f"{threads} threads were asked for: give 1 or more")
         torch.set_num_threads(threads)
-    settings = _settings(folder / "model.json")
-    text = checkpoint.load_text(folder / "text")
-    dit = checkpoint.load_dit(folder / "dit", dtype=kind)
-    compressor = checkpoint.load_compressor(folder / "compressor", dtype=kind)
-    takes = (dit.preset.channels, dit.preset.text_dim)
-    given = (compressor.preset.channels, text.preset.out_dim)
-    if takes != given:
-        raise CheckpointError(
-            f"the parts of {folder} are of different models: its transformer takes channels and "
-            f"words of {takes}, its compressor and text encoder give {given}: fetch it again"
-        )
-    return Engine(settings=settings, text=text, dit=dit, compressor=compressor, device=where)
-
-
-def _folder(model: str | Path) -> Path:
-    """The folder of a model; one that is packaged comes before one of the same name here."""
-    for folder in (PACKAGED / str(model), Path(model)):
-        if str(model) and (folder / "model.json").is_file():
-            return folder
-    if str(model) and Path(model).exists():
-        raise CheckpointError(
-            f"{model} is no model of worldreel's: give a folder that holds model.json and the"
-            " folders text, dit and compressor"
-        )
-    known = ", ".join(sorted(p.parent.name for p in PACKAGED.glob("*/model.json")))
-    raise RequestError(
-        f"no model {str(model)!r}: give the name of a packaged one ({known or 'there is none'})"
-        " or a folder"
+    made = loading.parts(model, dtype=kind, loras=loras, text=text, told=progress or silent)
+    return Engine(
+        settings=made.settings,
+        text=made.text,
+        dit=made.dit,
+        compressor=made.compressor,
+        device=where,
+        public=made.public,
+        loras=made.loras,
+        in_turn=in_turn and where.type != "cpu",
     )
-
-
-def _settings(file: Path) -> Settings:
-    try:
-        s = build(Settings, dict(json.loads(file.read_text(encoding="utf-8"))))
-        if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
-            raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
-        if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):
-            raise ValueError("steps or guidance_scale makes no sense")
-        if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
-            raise ValueError("flow_shift or context_level makes no sense")
-        low, high = s.guidance_interval
-        if not 0 <= low <= high <= 1:
-            raise ValueError("guidance_interval makes no sense")
-        if not (s.trained_seconds is None or s.trained_seconds > 0):
-            raise ValueError("trained_seconds makes no sense")
-        for size in s.trained_sizes:
-            parse_size(size)
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file} cannot be used ({error}): fetch the model again") from None
-    return s
 
 
 class Engine(Tasks):
@@ -122,26 +91,45 @@ class Engine(Tasks):
         self,
         *,
         settings: Settings,
-        text: TextEncoder,
+        text: TextEncoder | WanText,
         dit: DiT,
-        compressor: Compressor,
+        compressor: Compressor | WanVae,
         device: torch.device,
+        public: Public | None = None,
+        loras: tuple[tuple[str, float], ...] = (),
+        in_turn: bool = False,
     ) -> None:
-        self.settings = settings
-        self.text = text.to(device)
-        self.dit = dit.to(device)
-        self.compressor = compressor.to(device)
-        self.device = device
+        self.settings, self.device = settings, device
+        self.text: Any = text  # ours or Wan's; `prompt` knows which
+        self.dit = dit
+        self.compressor: Any = compressor  # `encode` and `decode` know which
+        self.public, self.loras = public, loras
+        self.turns = Turns(self._networks(), device) if in_turn else None
+        if not in_turn:
+            for network in self._networks():
+                network.to(device)
 
     def __repr__(self) -> str:
-        parts = (self.text, self.dit, self.compressor)
-        millions = sum(p.numel() for part in parts for p in part.parameters()) / 1e6
+        millions = sum(p.numel() for part in self._networks() for p in part.parameters()) / 1e6
         kind = str(self.dit.dtype).removeprefix("torch.")
         return f"Engine({self.settings.name}, {millions:.1f} M parameters, {kind}, {self.device})"
+
+    def _networks(self) -> list[nn.Module]:
+        """Text encoder and compressor first: their methods ask for these by place."""
+        low = self.public.low if self.public is not None else None
+        return [self.text, self.compressor, self.dit, *([low] if low is not None else [])]
+
+    def _need(self, index: int) -> None:
+        if self.turns is not None:
+            self.turns.need(index)
 
     @property
     def limits(self) -> Limits:
         """What a request may ask for."""
+        if self.public is not None:
+            c = self.compressor
+            patch = self.dit.preset.patch
+            return self.public.limits(patch=patch, stride=c.stride, reach=c.reach)
         return Limits(
             name=self.settings.name,
             default_steps=self.settings.steps,
@@ -183,9 +171,11 @@ class Engine(Tasks):
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
         stills, fitted = montage.stills(made, self.encode)
         write = rewriter(request.rewrite)
+        self._need(0)
         said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
+        notes += self.public.notes(made) if self.public is not None else []
         against = None
         if made.negative_prompt:
             other = read(self.text, made.negative_prompt)
@@ -201,7 +191,8 @@ class Engine(Tasks):
         told("prompt", 1, 1)
         lap("prompt")
         made, sources = montage.sources(made, self.encode, self.decode, told)
-        board = montage.compose(made, sources, stills, channels=self.compressor.preset.channels)
+        c = self.compressor
+        board = montage.compose(made, sources, stills, channels=c.preset.channels, stride=c.stride)
         if sources:
             lap("clip")
         window = made.timeline.window
@@ -216,9 +207,13 @@ class Engine(Tasks):
         )
         lap("paint")
         latents = montage.joined(board, painted.cpu(), window).clone()  # a tensor like any other
-        frames = montage.composite(made, latents, self.decode, told, reach=self.compressor.reach)
+        frames = montage.composite(
+            made, latents, self.decode, told, reach=c.reach, first_frame=c.first_frame
+        )
         lap("decode")
         request_made = made.to_json() | {"notes": notes}
+        if self.loras:
+            request_made["loras"] = [list(one) for one in self.loras]
         if len(told_of := clips.prompts(made, FRAMES)) > 1:
             request_made["prompts"] = told_of
         metadata = {"request": request_made, "words": words, "seconds": took}
@@ -226,16 +221,32 @@ class Engine(Tasks):
         return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
 
     @torch.inference_mode()
-    def encode(self, frames: np.ndarray, *, told: Progress = silent) -> Tensor:
-        """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time."""
+    def encode(self, frames: np.ndarray, *, told: Progress = silent, begins: bool = True) -> Tensor:
+        """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time.
+
+        Where a clip's first latent is one frame, that is the last of the first four. Latents that
+        do not begin a clip (begins) are encoded after a past in which their first frame stood.
+        """
+        self._need(1)
         parts, count = [], len(frames) // FRAMES
+        past: dict[str, Any] = {}
+        if self.compressor.first_frame:
+            past["past"] = Past()
+            if not begins:
+                self.compressor.encode(self._pixels(frames[[0] * (1 + FRAMES)]), **past)
         told("clip", 0, count)
         for first in range(0, count, AT_ONCE):
-            part = torch.tensor(frames[FRAMES * first : FRAMES * (first + AT_ONCE)])
-            video = rearrange(part.to(self.device), "f h w c -> 1 c f h w").float() / 127.5 - 1
-            parts.append(self.compressor.encode(video).cpu())
+            part = frames[FRAMES * first : FRAMES * (first + AT_ONCE)]
+            if past and not past["past"].begun:
+                part = part[FRAMES - 1 :]
+            parts.append(self.compressor.encode(self._pixels(part), **past).cpu())
             told("clip", min(first + AT_ONCE, count), count)
         return torch.cat(parts, dim=2)
+
+    def _pixels(self, frames: np.ndarray) -> Tensor:
+        """Frames F H W 3 uint8 as 1 3 F H W, -1 to 1."""
+        video = rearrange(torch.tensor(frames).to(self.device), "f h w c -> 1 c f h w")
+        return video.float() / 127.5 - 1
 
     @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
@@ -267,25 +278,53 @@ class Engine(Tasks):
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
-        preset = self.dit.preset
-        box = tokens.bag(board, patch=preset.patch, chunk=preset.chunk)
-        words = self.dit.read([(None, torch.cat(states).to(self.device), None)], len(seeds))
-        context = tokens.remember(self.dit, board, box, context_level=s.context_level, noise=noise)
-        velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
-        if scale != 1:
-            both = self._both(board, states, against, context, noise)
-            # means down to a target have a guidance of their own, and would be guided twice
-            velocity = flow.instant(
-                guidance.joint(velocity, both, scale, interval=s.guidance_interval)
-            )
+        velocity, least = self._velocity(board, states, against, noise, scale), 0.0
+        if self.public is not None:
+            least = public.LEAST
         start = samplers.State(canvas.start(board, noise))
-        sigmas = flow.schedule(steps, shift=s.flow_shift).to(self.device)
+        sigmas = flow.schedule(steps, shift=s.flow_shift, least=least).to(self.device)
         told("paint", 0, steps)
         x = start.x
         for state in samplers.SAMPLERS[s.sampler](velocity, start, sigmas, board.freedom):
             x = state.x
             told("paint", state.step, steps)
         return x
+
+    def unsaid(self) -> Tensor:
+        """The states of no words, 1 L E, of public weights."""
+        self._need(0)
+        return self.text.states("")[0]
+
+    def _velocity(
+        self,
+        board: Canvas,
+        states: list[Tensor],
+        against: list[Tensor | None],
+        noise: Tensor,
+        scale: float,
+    ) -> Velocity:
+        """The guided velocity of a canvas's latents."""
+        heard = torch.cat(states).to(self.device)
+        if self.public is not None:
+            return public.velocity(
+                self.public,
+                self.dit,
+                board,
+                heard,
+                lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
+                scale=scale,
+                noise=noise,
+            )
+        preset, s = self.dit.preset, self.settings
+        box = tokens.bag(board, patch=preset.patch, chunk=preset.chunk)
+        words = self.dit.read([(None, heard, None)], len(heard))
+        context = tokens.remember(self.dit, board, box, context_level=s.context_level, noise=noise)
+        velocity = tokens.velocity(self.dit, board, box, words, context=context, noise=noise)
+        if scale == 1:
+            return velocity
+        both = self._both(board, states, against, context, noise)
+        # means down to a target have a guidance of their own, and would be guided twice
+        return flow.instant(guidance.joint(velocity, both, scale, interval=s.guidance_interval))
 
     def _both(
         self,
@@ -311,7 +350,7 @@ class Engine(Tasks):
             pair,
             tokens.bag(pair, patch=preset.patch, chunk=preset.chunk),
             self.dit.read([(None, joined, mask)], len(joined)),
-            context=_doubled(context),
+            context=None if context is None else context.doubled(),
             noise=torch.cat([noise, noise]),
         )
 
@@ -326,42 +365,27 @@ class Engine(Tasks):
     ) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
+        Where a clip's first latent is one frame, it stands four times here, as `encode` takes it.
         past: the latent before the first (B C 1 h w), where latents go on from others. As many are
         decoded each time, so that a latent gives the same bytes whatever stands around it: sums
         over a smaller batch may round otherwise.
         """
         b, _, t, h, w = latents.shape
-        out = np.empty((b, FRAMES * t, STRIDE * h, STRIDE * w, 3), dtype=np.uint8)
+        self._need(1)
+        c = self.compressor
+        out = np.empty((b, FRAMES * t, c.stride * h, c.stride * w, 3), dtype=np.uint8)
         padding = latents[:, :, -1:].expand(-1, -1, -t % AT_ONCE, -1, -1)
         padded = torch.cat([latents, padding], dim=2).to(self.device)
         done = 0
         told("decode", 0, t)
-        for part in self.compressor.stream(padded, chunk=AT_ONCE, past=past, ring=ring):
+        asked = {} if c.first_frame else {"past": past, "ring": ring}
+        for part in c.stream(padded, chunk=AT_ONCE, **asked):
             pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
             pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
+            if c.first_frame and not done:
+                pixels = np.concatenate([*[pixels[:, :1]] * (FRAMES - 1), pixels], axis=1)
             place = out[:, done : done + pixels.shape[1]]
             place[:] = pixels[:, : place.shape[1]]
             done += place.shape[1]
             told("decode", done // FRAMES, t)
         return out
-
-
-def _doubled(context: Context | None) -> Context | None:
-    """What is kept, for both branches of guidance: computed once, shown twice."""
-    if context is None:
-        return None
-    return Context(
-        keys=[k.repeat(2, 1, 1, 1) for k in context.keys],
-        values=[v.repeat(2, 1, 1, 1) for v in context.values],
-        pos=context.pos.repeat(2, 1, 1),
-    )
-
-
-def heard(words: Mapping[str, Any], model: str) -> list[str]:
-    """Notes of the words that were taken for others, and of those that were ignored."""
-    notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
-    named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED
-    if named and words["read"]:
-        others = f" and {more} other words" if more > 0 else ""
-        notes.append(f"{model} does not know {', '.join(map(repr, named))}{others}")
-    return notes

@@ -9,7 +9,14 @@ from urllib.parse import unquote, urlsplit
 
 from worldreel.errors import MissingExtraError
 
-EXTRA_OF = {"mujoco": "world", "c2pa": "c2pa", "cryptography": "c2pa", "diffusers": "dev"}
+EXTRA_OF = {
+    "mujoco": "world",
+    "c2pa": "c2pa",
+    "cryptography": "c2pa",
+    "transformers": "wan",
+    "huggingface_hub": "wan",
+    "diffusers": "dev",
+}
 SOURCES = Path(__file__).parents[2]  # the clone, when this file is in one
 
 

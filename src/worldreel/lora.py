@@ -27,7 +27,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from worldreel.errors import CheckpointError
-from worldreel.models.places import PATCHES, Place, places
+from worldreel.models.places import PATCHES, Layer, places
 from worldreel.models.presets import DitPreset
 from worldreel.output import StrPath, whole_file
 
@@ -54,7 +54,7 @@ class Delta:
     down: (rank, columns), up: (rows, rank), diff: as the weight, bias: (rows,).
     """
 
-    place: Place
+    place: Layer
     down: Tensor | None = None
     up: Tensor | None = None
     alpha: float = 1.0
@@ -226,7 +226,7 @@ def _split(key: str) -> tuple[str, str | None]:
 
 
 def _delta(
-    path: Path, layer: str, place: Place, leaves: Mapping[str, Tensor], alpha: float
+    path: Path, layer: str, place: Layer, leaves: Mapping[str, Tensor], alpha: float
 ) -> Delta:
     down, up, diff, bias = (leaves.get(leaf) for leaf in ("down", "up", "diff", "bias"))
     if (down is None) != (up is None):

@@ -26,7 +26,7 @@ from worldreel.models.compressor import FRAMES, STRIDE
 from worldreel.progress import Progress
 from worldreel.request import Plan
 
-Encode = Callable[..., Tensor]  # of frames F H W 3 uint8 and `told`: 1 C F/4 h w
+Encode = Callable[..., Tensor]  # of frames F H W 3 uint8, `told`, `begins`: 1 C F/4 h w
 Decode = Callable[..., np.ndarray]  # of latents B C T h w, `ring` and `told`: B 4T H W 3 uint8
 
 
@@ -37,7 +37,7 @@ def stills(made: Plan, encode: Encode) -> tuple[list[Tensor], list[str]]:
         picture = pictures.read_image(keyframe.picture)
         pixels, done = pictures.fitted(picture, (made.width, made.height))
         notes += [f"{keyframe.name}, {done}"] if done else []
-        latents.append(encode(np.repeat(pixels[None], FRAMES, 0)))
+        latents.append(encode(np.repeat(pixels[None], FRAMES, 0), begins=keyframe.latent == 0))
     return latents, notes
 
 
@@ -52,7 +52,8 @@ def sources(
             continue
         if clip.latents is None:
             ends = ((clip.hidden, clip.rest), (0, 0), (0, 0), (0, 0))
-            latents[role] = encode(np.pad(clip.frames, ends, "edge"), told=told)
+            padded = np.pad(clip.frames, ends, "edge")
+            latents[role] = encode(padded, told=told, begins=role != "after")
             continue
         latents[role] = torch.as_tensor(clip.latents).detach().cpu()
         if clip.decoded and not clip.exact:
@@ -91,22 +92,30 @@ def free(made: Plan) -> np.ndarray:
 
 
 def compose(
-    made: Plan, known: Mapping[str, Tensor], pictured: Sequence[Tensor], *, channels: int
+    made: Plan,
+    known: Mapping[str, Tensor],
+    pictured: Sequence[Tensor],
+    *,
+    channels: int,
+    stride: int = STRIDE,
 ) -> Canvas:
-    """The canvas of the whole result, of the latents of its clips and of its keyframes."""
+    """The canvas of the whole result, of the latents of its clips and of its keyframes.
+
+    stride: pixels of a latent's side.
+    """
     line = made.timeline
-    shape = (1, channels, line.num_latents, made.height // STRIDE, made.width // STRIDE)
+    shape = (1, channels, line.num_latents, made.height // stride, made.width // stride)
     board = canvas.ring(shape) if line.ring else canvas.blank(shape)
     if "before" in known:
         board = canvas.keep(board, known["before"])
     if "after" in known:
         board = canvas.keep(board, known["after"], at=-line.trail)
     if "under" in known:
-        (x, y), under = (at // STRIDE for at in made.framing.place), known["under"]
+        (x, y), under = (at // stride for at in made.framing.place), known["under"]
         placed = board.known.clone()
         placed[..., y : y + under.shape[3], x : x + under.shape[4]] = under
         loose = dataclasses.replace(canvas.loosen(placed, made.strength), ring=line.ring)
-        changes = _free_latents(free(made)).expand_as(board.freedom)
+        changes = _free_latents(free(made), stride).expand_as(board.freedom)
         if not changes.any():
             raise RequestError("the mask is black during all of that span: nothing may change")
         board = canvas.keep(loose, placed, where=~changes)
@@ -115,9 +124,9 @@ def compose(
     return board
 
 
-def _free_latents(changes: np.ndarray) -> Tensor:
+def _free_latents(changes: np.ndarray, side: int) -> Tensor:
     """1 1 T h w, or 1 1 T 1 1 where a whole picture changes or none of it."""
-    stride = (FRAMES, 1, 1) if changes.shape[1:] == (1, 1) else (FRAMES, STRIDE, STRIDE)
+    stride = (FRAMES, 1, 1) if changes.shape[1:] == (1, 1) else (FRAMES, side, side)
     return canvas.latent_mask(torch.from_numpy(changes), stride=stride)
 
 
@@ -141,10 +150,19 @@ def joined(board: Canvas, painted: Tensor, window: tuple[int, int]) -> Tensor:
 
 
 def composite(
-    made: Plan, latents: Tensor, decode: Decode, told: Progress, *, reach: int
+    made: Plan,
+    latents: Tensor,
+    decode: Decode,
+    told: Progress,
+    *,
+    reach: int,
+    first_frame: bool = False,
 ) -> np.ndarray:
     """The frames of the result, F H W 3: decoded where something changed, and within its reach;
-    elsewhere the sources' own, byte for byte."""
+    elsewhere the sources' own, byte for byte.
+
+    first_frame: latents can be decoded from the first on alone, which is one frame.
+    """
     line = made.timeline
     pixels = np.zeros((FRAMES * line.num_latents, made.height, made.width, 3), np.uint8)
     anew = _within_reach(free(made), reach, line.ring)
@@ -165,7 +183,7 @@ def composite(
         if stop - first == line.num_latents:
             fresh = decode(latents, ring=line.ring, told=told)[0]
         else:  # a latent's pixels follow from it and from the one before it
-            past = reach - 1 if first or line.ring else 0
+            past = first if first_frame else reach - 1 if first or line.ring else 0
             part = latents.roll(past - first, dims=2)[:, :, : past + stop - first]
             fresh = decode(part, told=told)[0, FRAMES * past :]
         np.copyto(pixels[span], fresh, where=anew[span, ..., None])

@@ -185,6 +185,7 @@ class Parts:
             anchored=anchored,
             flight=flight.get("flight"),
             velocity=flight.get("velocity"),
+            memory=tuple(flight[k] for k in sorted(flight) if k.startswith("memory")),
         )
 
     def _latents(self, index: int) -> Tensor:
@@ -209,6 +210,7 @@ class Parts:
         }
         if chunk.state.flight is not None and chunk.state.velocity is not None:
             flown = {"flight": chunk.state.flight, "velocity": chunk.state.velocity}
+            flown |= {f"memory{i}": m for i, m in enumerate(chunk.state.memory)}
             with whole_file(self._path(chunk.index, ".flight")) as file:
                 save_file({k: v.cpu().contiguous() for k, v in flown.items()}, file)
         write_mp4(

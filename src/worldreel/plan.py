@@ -19,10 +19,17 @@ from typing import Any
 import torch
 
 from worldreel.errors import RequestError
-from worldreel.models import footprint
+from worldreel.models import footprint, wan_models
 from worldreel.models.compressor import FRAMES, STRIDE
-from worldreel.models.footprint import CausalVae, Numbers, Shape, Words
-from worldreel.models.presets import MARBLE_COMPRESSOR, MARBLE_DIT, CompressorPreset, DitPreset
+from worldreel.models.footprint import Numbers, Shape, Words
+from worldreel.models.presets import (
+    MARBLE_COMPRESSOR,
+    MARBLE_DIT,
+    CompressorPreset,
+    DitPreset,
+    WanVaePreset,
+)
+from worldreel.models.wan_models import WanModel
 
 # The tests hold an estimate to this share of the truth, and glibc keeps about as much of what was
 # freed, as long as tensors are below 32 MiB: as much must be to spare.
@@ -39,27 +46,24 @@ class Model:
 
     name: str
     dit: DitPreset
-    vae: CompressorPreset | CausalVae
+    vae: CompressorPreset | WanVaePreset
     text: Words
     experts: int = 1
     together: bool = False
     at_once: int = 2
 
 
-def _wan(dim: int, heads: int, layers: int, mlp: int, channels: int = 16) -> DitPreset:
-    return DitPreset(
-        channels=channels, out_channels=min(channels, 16) if channels == 36 else channels, dim=dim,
-        heads=heads, layers=layers, mlp=mlp, text_dim=4096, patch=2,
-    )  # fmt: skip
-
-
-# Sizes of public weights: their repositories' configs, and the numbers in their files.
-_UMT5 = Words(
+_UMT5 = Words(  # the numbers in its file
     params=5_680_910_336, table=256_384 * 4096, layers=24, dim=4096, mlp=10240, heads=64, tokens=512
 )
-_VAE21 = CausalVae(channels=16, params=126_900_000, width=96)
-_VAE22 = CausalVae(channels=48, params=704_700_000, width=256, residual=True, patch=2)
-_SMALL, _LARGE = _wan(1536, 12, 30, 8960), _wan(5120, 40, 40, 13824)
+
+
+def wan(model: WanModel) -> Model:
+    """What a plan must know of a public model."""
+    m = model
+    return Model(name=m.name, dit=m.dit, vae=m.vae, text=_UMT5, experts=m.experts, at_once=3)
+
+
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
@@ -68,12 +72,7 @@ MODELS: dict[str, Model] = {
             text=Words(params=1_749_963, table=1701 * 192, layers=3, dim=192, mlp=768, heads=3,
                        tokens=32),
         ),
-        Model(name="wan2.1-t2v-1.3b", dit=_SMALL, vae=_VAE21, text=_UMT5),
-        Model(name="wan2.1-t2v-14b", dit=_LARGE, vae=_VAE21, text=_UMT5),
-        Model(name="wan2.2-t2v-a14b", dit=_LARGE, vae=_VAE21, text=_UMT5, experts=2),
-        Model(name="wan2.2-i2v-a14b", dit=replace(_LARGE, channels=36), vae=_VAE21, text=_UMT5,
-              experts=2),
-        Model(name="wan2.2-ti2v-5b", dit=_wan(3072, 24, 30, 14336, 48), vae=_VAE22, text=_UMT5),
+        *map(wan, wan_models.MODELS),
     )
 }  # fmt: skip
 
@@ -240,7 +239,7 @@ def parts_of(
     kept, words = how.stored.itemsize, model.text
     params, block = footprint.params_of(model.dit)
     vae = model.vae
-    decoder = kept * (vae.params if isinstance(vae, CausalVae) else footprint.params_of(vae)[0])
+    decoder = kept * footprint.params_of(vae)[0]
     return (
         Part(
             name="text encoder",
@@ -282,7 +281,7 @@ def _strategies(
 
 def _shape(model: Model, frames: int, height: int, width: int, clips: int) -> Shape:
     vae = model.vae
-    causal = isinstance(vae, CausalVae)
+    causal = isinstance(vae, WanVaePreset)
     stride, each = (vae.stride, vae.frames) if causal else (STRIDE, FRAMES)
     grid, alone = stride * model.dit.patch, 1 if causal else 0
     if height < grid or width < grid or height % grid or width % grid or clips < 1:
@@ -310,7 +309,7 @@ def _advice(
 
     frames, height, width = size
     vae = model.vae
-    causal = isinstance(vae, CausalVae)
+    causal = isinstance(vae, WanVaePreset)
     stride, each = (vae.stride, vae.frames) if causal else (STRIDE, FRAMES)
     fewer = [f for f in range(frames - each, 0, -each) if fits(f, height, width)]
     grid = stride * model.dit.patch

@@ -91,6 +91,8 @@ class Limits:
     name: str = "marble"
     fps: int = 12
     frames_per_latent: int = 4
+    first_frame: bool = False  # the first latent is one frame: F = 1 + 4(T - 1)
+    stride: int = 16  # pixels of a latent's side
     grid: int = 16  # pixels: width and height are multiples of it
     base_sizes: Mapping[str, Size] = dataclasses.field(default_factory=lambda: _BASE)
     default_aspect: str = "16:9"
@@ -308,25 +310,26 @@ def _frames(request: Request, limits: Limits) -> tuple[int, list[str]]:
     beside = request.before is not None or request.after is not None
     if request.num_frames == 1 and not beside and not request.ring:
         return 1, []
+    alone = int(limits.first_frame and request.before is None)  # a frame before the first group
     if request.num_frames is not None:
         wanted = float(min(operator.index(request.num_frames), 10**12))
         said = f"{short(request.num_frames)} frames"
     else:
         likes = limits.default_seconds / (2 if beside else 1)  # what is beside it is also shown
         seconds = likes if request.seconds is None else float(request.seconds)
-        wanted, said = seconds * fps, f"{seconds:g} s"
+        wanted, said = seconds * fps + alone, f"{seconds:g} s"
     most = math.floor(limits.max_seconds * fps / group + 1e-9)
-    if wanted > limits.max_seconds * fps + 1e-9:
+    if wanted > limits.max_seconds * fps + alone + 1e-9:
         raise RequestError(
             f"{said} is too long: {limits.name} makes up to {limits.max_seconds:g} s "
-            f"({most * group} frames) at once"
+            f"({most * group + alone} frames) at once"
         )
-    frames = group * min(max(math.floor(wanted / group + 0.5), 1), most)
+    frames = group * min(max(math.floor((wanted - alone) / group + 0.5), 1), most) + alone
     if abs(frames - wanted) < 1e-6:
         return frames, []
     return frames, [
         f"{said} became {frames} frames ({round(frames / fps, 2)} s): "
-        f"clips are whole groups of {WHOLE.get(group, group)} frames"
+        f"clips are {'one frame and ' * alone}whole groups of {WHOLE.get(group, group)} frames"
     ]
 
 

@@ -21,16 +21,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional
 
 from worldreel import canvas, checkpoint, flow, guidance, montage, samplers, tokens
 from worldreel.canvas import Canvas
 from worldreel.course import USUAL, Course, Pace, course
-from worldreel.engine import Engine, heard
+from worldreel.engine import Engine
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
 from worldreel.models.compressor import STRIDE
 from worldreel.models.dit import Context
-from worldreel.prompt import hear, read, rewriter
+from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.request import Request
 from worldreel.tasks import by_name
 from worldreel.tokens import Words
@@ -42,8 +43,8 @@ class State:
     """Where a stream is, between two groups; tensors are 1 C t h w.
 
     recent: the last finished groups, as many as reach over the window's context. anchor: the first
-    latents of the group `anchored`. flight: groups on their way, the oldest first, and the velocity
-    that their last step used; None unless groups are painted at once.
+    latents of the group `anchored`. flight: groups on their way, the oldest first, with what their
+    sampler remembers; None unless groups are painted at once.
     """
 
     done: int = 0  # finished groups
@@ -52,6 +53,7 @@ class State:
     anchored: int = 0
     flight: Tensor | None = None
     velocity: Tensor | None = None
+    memory: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -198,14 +200,15 @@ class Stream:
         noise = self.noise(low, stop)
         x, kept = noise[0], start - low
         if kept:
-            x = torch.cat([self._past(state, kept), x[:, :, kept:]], dim=2)
-        velocity = None
+            past = canvas.tail(torch.cat(state.recent, dim=2), kept)
+            x = torch.cat([past, x[:, :, kept:]], dim=2)
+        velocity, memory = None, ()
         if state.flight is not None and state.velocity is not None:
             flown = kept + state.flight.shape[2]
+            around = (0, 0, 0, 0, kept, x.shape[2] - flown)  # nothing flew there
+            velocity, *memory = (functional.pad(m, around) for m in (state.velocity, *state.memory))
             x = torch.cat([x[:, :, :kept], state.flight, x[:, :, flown:]], dim=2)
-            velocity = torch.zeros_like(x)
-            velocity[:, :, kept:flown] = state.velocity
-        freedom = torch.ones(1, 1, *x.shape[2:], device=x.device)
+        freedom = torch.ones_like(x[:, :1])
         freedom[:, :, :kept] = 0
         if not state.done and self.still is not None:
             x = torch.cat([self.still, x[:, :, 1:]], dim=2)
@@ -215,13 +218,13 @@ class Stream:
         context = self._context(state, stop, held)
         field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context)
         s = self.engine.settings
-        begun = samplers.State(x, len(sigmas) - 1 - lag, velocity)
+        begun = samplers.State(x, len(sigmas) - 1 - lag, velocity, tuple(memory))
         for walked in samplers.SAMPLERS[s.sampler](field, begun, sigmas, freedom):
             begun = walked
         assert begun.previous_v is not None
-        x, v = begun.x[:, :, kept:], begun.previous_v[:, :, kept:]
+        x, v, *memory = (y[:, :, kept:] for y in (begun.x, begun.previous_v, *begun.memory))
         if not ends:
-            return replace(state, flight=x, velocity=v)
+            return replace(state, flight=x, velocity=v, memory=tuple(memory))
         recent = (*state.recent, x[:, :, :size])
         while sum(r.shape[2] for r in recent[1:]) >= made.context:
             recent = recent[1:]
@@ -233,6 +236,7 @@ class Stream:
             anchored=state.done if state.done in made.anchors else state.anchored,
             flight=x[:, :, size:] if flying else None,
             velocity=v[:, :, size:] if flying else None,
+            memory=tuple(m[:, :, size:] for m in memory) if flying else (),
         )
 
     def noise(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
@@ -247,21 +251,17 @@ class Stream:
         paint, show = torch.stack(drawn, dim=2).to(self.engine.device)[:, None]  # 1 C t h w, twice
         return paint, show
 
-    def _past(self, state: State, count: int) -> Tensor:
-        """The last finished latents, 1 C count h w."""
-        return canvas.tail(torch.cat(state.recent, dim=2), count)
-
     def _sigmas(self, painted: int, size: int, lag: int, kept: int) -> Tensor:
         """The rows of the schedule that a tick walks: (S+1,), or (S+1, T) with several groups.
 
-        In that case they begin one row earlier where one is known, for samplers that look back.
+        In that case they begin two rows earlier where these are known: samplers may look back.
         """
         s, steps = self.engine.settings, self.course.plan.num_inference_steps
         if lag == steps:
             return flow.schedule(steps, shift=s.flow_shift)
         rows = flow.staggered(steps, painted, chunk=size, lag=lag, shift=s.flow_shift)
         first = (painted // size - 1) * lag
-        rows = rows[max(0, first - 1) : first + lag + 1]
+        rows = rows[max(0, first - 2) : first + lag + 1]
         return torch.cat([torch.zeros(len(rows), kept), rows], dim=1)
 
     def _velocity(
@@ -285,8 +285,8 @@ class Stream:
 
         if scale == 1:
             return branches(1)
-        interval = self.engine.settings.guidance_interval  # the rest is as in `Engine.paint`
-        return flow.instant(guidance.joint(branches(1), branches(2), scale, interval=interval))
+        span = self.engine.settings.guidance_interval
+        return flow.instant(guidance.joint(branches(1), branches(2), scale, interval=span))
 
     def _said(
         self, box: tokens.Bag, low: int, count: int

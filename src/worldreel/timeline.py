@@ -56,22 +56,25 @@ def lay(request: Request, frames: int, limits: Limits) -> Timeline:
     ring = request.ring or (under is not None and under.ring)
     pictures, notes = _pictures(request, limits)
     opens = 0
+    if ring and limits.first_frame:
+        raise RequestError(
+            f"{limits.name} makes no loops, since its first frame is a latent of its own:"
+            " marble makes them"
+        )
     if under is not None:
         lead = trail = 0
         num_latents, num_frames, hidden = under.num_latents, under.num_frames, under.hidden
         paint, note = _span(request.time, under, limits)
         notes += [note] if note else []
     else:
-        # A picture at the start has a latent of its own before those that were asked for: of its
-        # four equal frames all but the last are dropped. A loop has no start: there it rests.
-        opens = int(
-            before is None
-            and not ring
-            and any(_group(frame, group) == 0 for _, frame, _, _ in pictures)
-        )
+        # The first frame of some models, and a picture at the start, has a latent of its own
+        # before those that were asked for: of its four equal frames all but the last are dropped.
+        # A loop has no start: there it rests.
+        pictured = any(_group(frame, group) == 0 for _, frame, _, _ in pictures)
+        opens = int(before is None and not ring and (pictured or limits.first_frame))
         lead = before.num_latents if before is not None else 0
         trail = after.num_latents if after is not None else 0
-        new = max(1, frames // group) + opens
+        new = max(1 - opens * limits.first_frame, frames // group) + opens
         num_latents, paint = lead + new + trail, (lead, lead + new)
         hidden = 0 if ring else before.hidden if before is not None else opens * (group - 1)
         num_frames = frames + (before.num_frames if before is not None else 0)

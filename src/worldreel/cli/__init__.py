@@ -9,6 +9,7 @@ worldreel retake CLIP         a span of a clip is played again
 worldreel edit CLIP PROMPT    a clip as other words have it
 worldreel stream PROMPT       a video of any length
 worldreel prompt TEXT         what a prompt says, and what it becomes
+worldreel models list         what is here to make videos with
 worldreel verify FILE         what a file says of its making
 worldreel doctor              what this machine offers
 worldreel train STAGE RECIPE  clips become weights
@@ -41,7 +42,18 @@ from worldreel.errors import (
 )
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
-ROOMS = (*MAKING, "stream", "prompt", "verify", "doctor", "train", "eval", "bench", "world")
+ROOMS = (
+    *MAKING,
+    "stream",
+    "prompt",
+    "models",
+    "verify",
+    "doctor",
+    "train",
+    "eval",
+    "bench",
+    "world",
+)
 DONE, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 ENDS = {
     DONE: "done",

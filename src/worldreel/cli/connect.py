@@ -11,6 +11,7 @@ from worldreel.cli.options import (
     Fit,
     Guidance,
     Latents,
+    Lora,
     Model,
     Negative,
     New,
@@ -18,6 +19,7 @@ from worldreel.cli.options import (
     Quiet,
     Seed,
     Sheet,
+    ShowPlan,
     Steps,
     Variations,
     Words,
@@ -41,6 +43,8 @@ def connect(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -66,5 +70,7 @@ def connect(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, {"FIRST": first, "SECOND": second})

@@ -13,6 +13,7 @@ from worldreel.cli.options import (
     Fit,
     Guidance,
     Latents,
+    Lora,
     Mask,
     Model,
     Negative,
@@ -21,6 +22,7 @@ from worldreel.cli.options import (
     Region,
     Seed,
     Sheet,
+    ShowPlan,
     Steps,
     Time,
     Variations,
@@ -52,6 +54,8 @@ def edit(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -79,5 +83,7 @@ def edit(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, {"CLIP": clip, "--mask": mask})

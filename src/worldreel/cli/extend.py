@@ -13,6 +13,7 @@ from worldreel.cli.options import (
     Fit,
     Guidance,
     Latents,
+    Lora,
     Model,
     Negative,
     New,
@@ -20,6 +21,7 @@ from worldreel.cli.options import (
     Quiet,
     Seed,
     Sheet,
+    ShowPlan,
     Steps,
     Variations,
     Words,
@@ -45,6 +47,8 @@ def extend(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -70,5 +74,7 @@ def extend(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, {"CLIP": clip})

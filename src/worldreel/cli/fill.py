@@ -14,6 +14,7 @@ from worldreel.cli.options import (
     Fit,
     Guidance,
     Latents,
+    Lora,
     Mask,
     Model,
     Negative,
@@ -21,6 +22,7 @@ from worldreel.cli.options import (
     Quiet,
     Region,
     Sheet,
+    ShowPlan,
     Steps,
     Time,
     Variations,
@@ -56,6 +58,8 @@ def fill(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -85,5 +89,7 @@ def fill(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, {"CLIP": clip, "--mask": mask})

@@ -12,12 +12,14 @@ from worldreel.cli.options import (
     AsJson,
     Guidance,
     Latents,
+    Lora,
     Model,
     Negative,
     Output,
     Quiet,
     Seed,
     Sheet,
+    ShowPlan,
     Steps,
     Variations,
 )
@@ -102,6 +104,8 @@ def generate(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -137,5 +141,7 @@ def generate(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, read, notes)

@@ -12,12 +12,14 @@ from worldreel.cli.options import (
     AsJson,
     Guidance,
     Latents,
+    Lora,
     Model,
     Negative,
     Output,
     Quiet,
     Seed,
     Sheet,
+    ShowPlan,
     Steps,
     Variations,
 )
@@ -63,6 +65,8 @@ def loop(
     guidance_scale: Guidance = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
+    lora: Lora = None,
+    show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
     as_json: AsJson = False,
@@ -92,5 +96,7 @@ def loop(
         variations=variations,
         as_json=as_json,
         quiet=quiet,
+        loras=tuple(lora or ()),
+        plan=show_plan,
     )
     make(request, files, {"WHAT": what if clip else None})

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worldreel import provenance
+from worldreel.cli.forecast import foretell, in_turn
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
@@ -40,6 +41,8 @@ class Files:
     variations: int
     as_json: bool
     quiet: bool
+    loras: tuple[str, ...] = ()  # as written
+    plan: bool = False  # nothing is made, and what it would take is told
 
 
 def length(seconds: str | None, num_frames: int | None = None) -> dict[str, Any]:
@@ -59,6 +62,16 @@ def length(seconds: str | None, num_frames: int | None = None) -> dict[str, Any]
         ) from None
 
 
+def written_lora(text: str) -> tuple[str, float]:
+    """A file and a strength, from FILE or FILE:STRENGTH."""
+    file, _, last = text.rpartition(":")
+    held = re.fullmatch(r"-?(?:\d{1,6}(?:\.\d{0,9})?|\.\d{1,9})", last) if file else None
+    path, strength = (file, float(last)) if held else (text, 1.0)
+    if not Path(path).exists():
+        raise RequestError(f"there is no file {path}: a LoRA is FILE or FILE:STRENGTH")
+    return path, strength
+
+
 def is_clip(what: str) -> bool:
     """Whether a word of the command line is a file rather than a sentence."""
     ending = Path(what).suffix
@@ -76,7 +89,13 @@ def make(
 ) -> None:
     """A request becomes files, and an answer on standard output. read: the files it is made of."""
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
+    loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
+    foretold = foretell(request, told=files.plan)
+    if files.plan:
+        assert foretold is not None
+        print(json.dumps(foretold.to_json()) if files.as_json else foretold.table())
+        return
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
     if files.output is None:
@@ -98,7 +117,9 @@ def make(
     started = time.perf_counter()
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)
-        engine = import_module("worldreel.engine").load(request.model)
+        engine = import_module("worldreel.engine").load(
+            request.model, loras=loras, in_turn=in_turn(foretold), progress=told
+        )
         told("load", 1, 1)
         loaded = time.perf_counter() - started
         answers = []
@@ -246,7 +267,8 @@ def _planned(request: Request) -> tuple[Request, int | None]:
             request = import_module("worldreel.clips").ready(request, MARBLE)
         return request, plan(request, MARBLE).num_frames
     if "/" in request.model and not Path(request.model).exists():
-        raise RequestError(f"there is no model at {request.model}: give a folder of weights")
+        if import_module("worldreel.shelf").place_of(request.model) is None:
+            raise RequestError(f"there is no model at {request.model}: give a folder of weights")
     return request, request.num_frames
 
 

@@ -97,7 +97,20 @@ Guidance = Annotated[
     ),
 ]
 Negative = Annotated[str, typer.Option(help="What it should not show.")]
-Model = Annotated[str, typer.Option(help="A name, or a folder of weights.")]
+Model = Annotated[
+    str,
+    typer.Option(help="A name, or a folder of weights: marble's, or public Wan weights."),
+]
+Lora = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE[:STRENGTH]",
+        help="A LoRA for the model, at a strength of 1 if not said; may be repeated.",
+    ),
+]
+ShowPlan = Annotated[
+    bool, typer.Option("--plan", help="Say how much memory it would take, and make nothing.")
+]
 Sheet = Annotated[
     str | None,
     typer.Option(metavar="FILE", help=f"Also a picture of some frames: {', '.join(PICTURES)}."),

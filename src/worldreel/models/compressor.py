@@ -113,6 +113,7 @@ class Compressor(nn.Module):
     spread: Tensor
     reach = 2  # latents' worth of frames that one latent touches: its own and the next
     first_frame = False  # latent 0 is like any other: F = 4T
+    frames, stride = FRAMES, STRIDE
 
     def __init__(self, preset: CompressorPreset, *, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()

@@ -55,6 +55,14 @@ class Context:
     values: list[Tensor]
     pos: Tensor  # B M 3
 
+    def doubled(self) -> Context:
+        """For both branches of guidance: computed once, shown twice."""
+        return Context(
+            keys=[k.repeat(2, 1, 1, 1) for k in self.keys],
+            values=[v.repeat(2, 1, 1, 1) for v in self.values],
+            pos=self.pos.repeat(2, 1, 1),
+        )
+
 
 _LEAST = 0.05  # level below which a velocity is not divided out of clean latents
 

@@ -14,7 +14,8 @@ import torch
 
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import DiT
-from worldreel.models.presets import CompressorPreset, DitPreset
+from worldreel.models.presets import CompressorPreset, DitPreset, WanVaePreset
+from worldreel.models.wan_vae import WanVae
 
 _FP32 = 4  # bytes: the residual stream, norms, angles and latents are always fp32
 _PIXELS = 3 * FRAMES * STRIDE**2  # of one of marble's latents
@@ -34,32 +35,6 @@ class Words:
     dim: int
     heads: int
     tokens: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CausalVae:
-    """Wan's autoencoder. The decoder's base width, and its multiples from the coarsest stage on.
-
-    temporal: which of the doublings, from the coarsest on, double time too. residual: of 2.2.
-    """
-
-    channels: int
-    params: int
-    width: int
-    widths: tuple[int, ...] = (4, 4, 2, 1)
-    temporal: tuple[bool, ...] = (True, True, False)
-    blocks: int = 3  # per stage
-    residual: bool = False
-    patch: int = 1
-
-    @property
-    def stride(self) -> int:
-        return self.patch * 2 ** len(self.temporal)
-
-    @property
-    def frames(self) -> int:
-        """Frames of a latent; the first has one."""
-        return 2 ** sum(self.temporal)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +62,11 @@ class Numbers:
 
 
 @functools.cache
-def params_of(preset: DitPreset | CompressorPreset) -> tuple[int, int]:
+def params_of(preset: DitPreset | CompressorPreset | WanVaePreset) -> tuple[int, int]:
     """Numbers in a network, and in one of its blocks."""
+    kinds = {DitPreset: DiT, CompressorPreset: Compressor, WanVaePreset: WanVae}
     with torch.device("meta"):
-        model = DiT(preset) if isinstance(preset, DitPreset) else Compressor(preset)
+        model = kinds[type(preset)](preset)
     total = sum(x.numel() for x in model.state_dict().values())
     if not isinstance(model, DiT):
         return total, total
@@ -144,10 +120,10 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     return max(rows * (held + max(stages)), *products)
 
 
-def decoding(vae: CompressorPreset | CausalVae, shape: Shape, how: Numbers, at_once: int) -> int:
+def decoding(vae: CompressorPreset | WanVaePreset, shape: Shape, how: Numbers, at_once: int) -> int:
     """A decode of so many latents at a time, and the whole clip's frames in bytes."""
     area, part = shape.height * shape.width, min(at_once, shape.latents)
-    if isinstance(vae, CausalVae):
+    if isinstance(vae, WanVaePreset):
         frames = 3 * shape.latents * vae.frames * area * vae.stride**2
         return shape.clips * (frames + _causal(vae, part, area, how))
     frames = shape.latents * area * _PIXELS
@@ -170,27 +146,28 @@ def _folded(p: CompressorPreset, cells: int, how: Numbers) -> int:
     return skip + max(block, end) + coarse
 
 
-def _causal(v: CausalVae, latents: int, area: int, how: Numbers) -> int:
+def _causal(v: WanVaePreset, latents: int, area: int, how: Numbers) -> int:
     """`WanVae` on a piece: frames held for the next piece, the room all layers share, a stage."""
-    top = v.widths[0] * v.width
+    widths, temporal = v.widths[::-1], v.temporal[::-1]  # from the coarsest on
+    top = widths[0] * v.decoder
     held = 2 * area * (v.channels + 4 * top)  # two frames of each layer's input; middle: four
     frames, given = latents, top
     room = (2 + frames) * top * area
     work = 0
-    for i, multiple in enumerate(v.widths):
-        width = multiple * v.width
-        held += 2 * area * (given + (2 * v.blocks - 1) * width)
+    for i, multiple in enumerate(widths):
+        width = multiple * v.decoder
+        held += 2 * area * (given + (2 * v.blocks + 1) * width)
         room = max(room, (2 + frames) * max(given, width) * area)
         size = frames * area
         blocks = size * (given + 4 * width)  # its input, x, half way, what is added and its copy
         work = max(work, blocks)
-        if i < len(v.temporal):
+        if i < len(temporal):
             after = width if v.residual else width // 2
-            held += 2 * area * width * v.temporal[i]
-            larger = 4 * (2 if v.temporal[i] else 1) * size
+            held += 2 * area * width * temporal[i]
+            larger = 4 * (2 if temporal[i] else 1) * size
             work = max(work, size * (given + width) + larger * (width + after))
-            frames, area, given = frames * (2 if v.temporal[i] else 1), 4 * area, after
-    held += 2 * area * v.widths[-1] * v.width
+            frames, area, given = frames * (2 if temporal[i] else 1), 4 * area, after
+    held += 2 * area * widths[-1] * v.decoder
     pixels = 3 * v.patch**2 * frames * area
     bytes_out = 3 * _FP32 * pixels  # in fp32, in order, and the part before
     return how.dtype.itemsize * (held + room + work) + bytes_out

@@ -76,6 +76,16 @@ class WanVaePreset:
     residual: bool = False
     patch: int = 1
 
+    @property
+    def stride(self) -> int:
+        """Pixels of a latent's side."""
+        return self.patch * 2 ** (len(self.widths) - 1)
+
+    @property
+    def frames(self) -> int:
+        """Frames of a latent; the first has one."""
+        return 2 ** sum(self.temporal)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TextPreset:

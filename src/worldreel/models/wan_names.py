@@ -31,17 +31,17 @@ class Place:
     parts: int = 1
 
 
-def _halves(rows: Tensor, p: DitPreset) -> Tensor:
+def halves(rows: Tensor, p: DitPreset) -> Tensor:
     """Rows of q, k or their norm from neighbouring pairs to halves, within each head."""
     return rearrange(rows, "(h d two) ... -> (h two d) ...", h=p.heads, two=2)
 
 
-def _patch(x: Tensor, _: DitPreset) -> Tensor:
+def patch(x: Tensor, _: DitPreset) -> Tensor:
     """A patch's convolution as the linear layer that it is; its bias as it was."""
     return x.flatten(1) if x.ndim > 1 else x
 
 
-def _head(rows: Tensor, p: DitPreset) -> Tensor:
+def head(rows: Tensor, p: DitPreset) -> Tensor:
     return rearrange(rows, "(p q c) ... -> (c p q) ...", p=p.patch, q=p.patch)
 
 
@@ -51,25 +51,25 @@ def _row(table: Tensor, _: DitPreset) -> Tensor:
 
 
 # The original name, diffusers' name, ours, how it is turned, which part of how many.
-_ROWS: tuple[_Row, ...] = (
-    ("patch_embedding", "patch_embedding", "patch_in", _patch, 0, 1),
+ROWS: tuple[_Row, ...] = (
+    ("patch_embedding", "patch_embedding", "patch_in", patch, 0, 1),
     ("text_embedding.0", "condition_embedder.text_embedder.linear_1", "text_in.0", None, 0, 1),
     ("text_embedding.2", "condition_embedder.text_embedder.linear_2", "text_in.2", None, 0, 1),
     ("time_embedding.0", "condition_embedder.time_embedder.linear_1", "level_in.0", None, 0, 1),
     ("time_embedding.2", "condition_embedder.time_embedder.linear_2", "level_in.2", None, 0, 1),
     ("time_projection.1", "condition_embedder.time_proj", "level_out", None, 0, 1),
     ("head.modulation", "scale_shift_table", "table", _row, 0, 1),
-    ("head.head", "proj_out", "head", _head, 0, 1),
-    ("vace_patch_embedding", "vace_patch_embedding", "vace.patch_in", _patch, 0, 1),
+    ("head.head", "proj_out", "head", head, 0, 1),
+    ("vace_patch_embedding", "vace_patch_embedding", "vace.patch_in", patch, 0, 1),
 )
-_BLOCK_ROWS: tuple[_Row, ...] = (
+BLOCK_ROWS: tuple[_Row, ...] = (
     ("modulation", "scale_shift_table", "table", _row, 0, 1),
-    ("self_attn.q", "attn1.to_q", "self_attn.qkv", _halves, 0, 3),
-    ("self_attn.k", "attn1.to_k", "self_attn.qkv", _halves, 1, 3),
+    ("self_attn.q", "attn1.to_q", "self_attn.qkv", halves, 0, 3),
+    ("self_attn.k", "attn1.to_k", "self_attn.qkv", halves, 1, 3),
     ("self_attn.v", "attn1.to_v", "self_attn.qkv", None, 2, 3),
     ("self_attn.o", "attn1.to_out.0", "self_attn.out", None, 0, 1),
-    ("self_attn.norm_q", "attn1.norm_q", "self_attn.norm_q", _halves, 0, 1),
-    ("self_attn.norm_k", "attn1.norm_k", "self_attn.norm_k", _halves, 0, 1),
+    ("self_attn.norm_q", "attn1.norm_q", "self_attn.norm_q", halves, 0, 1),
+    ("self_attn.norm_k", "attn1.norm_k", "self_attn.norm_k", halves, 0, 1),
     ("cross_attn.q", "attn2.to_q", "cross_attn.q", None, 0, 1),
     ("cross_attn.k", "attn2.to_k", "cross_attn.kv", None, 0, 2),
     ("cross_attn.v", "attn2.to_v", "cross_attn.kv", None, 1, 2),
@@ -90,9 +90,9 @@ def _table() -> dict[str, tuple[str, Turn | None, int, int]]:
     """{a name of either layout, # for a block's number: (ours, turn, part, parts)}."""
     table = {}
     for theirs, ours, rows in (
-        ("", "", _ROWS),
-        ("blocks.#.", "blocks.#.", _BLOCK_ROWS),
-        ("vace_blocks.#.", "vace.blocks.#.", _BLOCK_ROWS),
+        ("", "", ROWS),
+        ("blocks.#.", "blocks.#.", BLOCK_ROWS),
+        ("vace_blocks.#.", "vace.blocks.#.", BLOCK_ROWS),
         ("vace_blocks.#.", "vace.hints.#.", _VACE_ROWS),
     ):
         for original, diffusers, name, turn, part, parts in rows:

@@ -230,8 +230,7 @@ class WanVae(nn.Module):
         super().__init__()
         p = self.preset = preset
         self.dtype = dtype
-        self.frames = 2 ** sum(p.temporal)  # per latent
-        self.stride = p.patch * 2 ** (len(p.widths) - 1)  # pixels per latent, both ways
+        self.frames, self.stride = p.frames, p.stride
         # on the CPU even where weights are described alone ("meta"): they are no weights
         self.register_buffer("shift", torch.tensor(p.mean, device="cpu"))
         self.register_buffer("spread", torch.tensor(p.deviation, device="cpu"))

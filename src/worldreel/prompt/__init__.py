@@ -9,13 +9,23 @@ Reading costs little to import; what writes brings the world's words along, and 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from worldreel.prompt.reading import Prompt, hear, read, rewriter
+from worldreel.prompt.reading import Prompt, hear, heard, read, rewriter
 
 if TYPE_CHECKING:
     from worldreel.prompt.chat import Chat
     from worldreel.prompt.rewriting import Rewriter, Rewritten, rewrite
 
-__all__ = ["Chat", "Prompt", "Rewriter", "Rewritten", "hear", "read", "rewrite", "rewriter"]
+__all__ = [
+    "Chat",
+    "Prompt",
+    "Rewriter",
+    "Rewritten",
+    "hear",
+    "heard",
+    "read",
+    "rewrite",
+    "rewriter",
+]
 
 _HOMES = {"Chat": "chat", "Rewriter": "rewriting", "Rewritten": "rewriting", "rewrite": "rewriting"}
 

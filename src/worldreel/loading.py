@@ -1,0 +1,254 @@
+"""From a name, a folder or a file to the networks of an engine, and how they like to be used.
+
+marble's layout    model.json  text/  dit/  compressor/
+public weights     what `models.wan_folder` finds
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from worldreel import adapted, checkpoint, lora, plan, samplers, shelf
+from worldreel.checkpoint import PACKAGED
+from worldreel.errors import CheckpointError, RequestError
+from worldreel.models import wan_text
+from worldreel.models.compressor import FRAMES, Compressor
+from worldreel.models.dit import DiT
+from worldreel.models.presets import CompressorPreset, DitPreset, Settings, build
+from worldreel.models.text import TextEncoder
+from worldreel.models.wan import load_transformer, load_vae
+from worldreel.models.wan_folder import Found, find
+from worldreel.models.wan_models import MODELS, WanModel
+from worldreel.models.wan_text import WanText
+from worldreel.models.wan_vae import WanVae
+from worldreel.progress import Progress, silent
+from worldreel.public import Public
+from worldreel.request import Limits
+from worldreel.values import number, parse_size, short
+
+Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
+_FILES = (".safetensors", ".pth", ".pt", ".json")
+_READ = ("", "level")  # what of `WanModel.pictures` can be made here
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Parts:
+    """What an engine is made of."""
+
+    settings: Settings
+    text: TextEncoder | WanText
+    dit: DiT
+    compressor: Compressor | WanVae
+    public: Public | None = None
+    loras: tuple[tuple[str, float], ...] = ()  # names and strengths
+
+
+def parts(
+    model: str | Path,
+    *,
+    dtype: torch.dtype,
+    loras: Loras = (),
+    text: WanText | None = None,
+    told: Progress = silent,
+) -> Parts:
+    """The networks of a model, on the CPU, with LoRAs written into them.
+
+    text: instead of the text encoder in the folder of public weights.
+    """
+    given, model = tuple(_lora(one) for one in loras), located(model)
+    folder = own_folder(model)
+    if folder is not None:
+        made = _own(folder, dtype, given)
+    else:
+        made = _public(find(model), dtype, given, text, told)
+    return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
+
+
+def located(model: str | Path) -> str | Path:
+    """The folder of a fetched model that is given by its hub's id; all else as it is."""
+    return shelf.place_of(str(model)) or model
+
+
+def own_folder(model: str | Path) -> Path | None:
+    """The folder of a model in our layout, a packaged one before one of the same name here; None
+    for what may be public weights. What is neither is an error."""
+    for folder in (PACKAGED / str(model), Path(model)):
+        if str(model) and (folder / "model.json").is_file():
+            return folder
+    path = Path(model)
+    if str(model) and path.exists():
+        wan = ("model_index.json", "config.json", "transformer", "high_noise_model")
+        if (
+            path.suffix in _FILES
+            and path.is_file()
+            or any((path / n).exists() for n in wan)
+            or _weights(path)
+        ):
+            return None
+        raise CheckpointError(
+            f"{model} is no model of worldreel's: give a folder that holds model.json and the"
+            " folders text, dit and compressor, or one of public Wan weights"
+        )
+    known = ", ".join(sorted(p.parent.name for p in PACKAGED.glob("*/model.json")))
+    raise RequestError(
+        f"no model {str(model)!r}: give the name of a packaged one ({known or 'there is none'})"
+        " or a folder"
+    )
+
+
+def _weights(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.glob("*.safetensors"))
+
+
+def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
+    if not isinstance(one, tuple | list) or len(one) != 2:
+        raise RequestError(f"a LoRA is a pair of its file and its strength, not {short(one)}")
+    return Path(one[0]), number("the strength of a LoRA", one[1])
+
+
+def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
+    settings = settings_of(folder / "model.json")
+    text = checkpoint.load_text(folder / "text")
+    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
+    compressor = checkpoint.load_compressor(folder / "compressor", dtype=dtype)
+    takes = (dit.preset.channels, dit.preset.text_dim)
+    given = (compressor.preset.channels, text.preset.out_dim)
+    if takes != given:
+        raise CheckpointError(
+            f"the parts of {folder} are of different models: its transformer takes channels and "
+            f"words of {takes}, its compressor and text encoder give {given}: fetch it again"
+        )
+    changes = [(lora.load(path, dit.preset), strength) for path, strength in loras]
+    adapted.merge(dit, changes, keep=False)
+    return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+
+
+def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
+    """What a plan of memory must know of a model, and its limits; nothing is read but headers.
+
+    No limits: they are marble's.
+    """
+    model = located(model)
+    folder = own_folder(model)
+    if folder is not None:
+        try:
+            held = [
+                json.loads((folder / part / "config.json").read_text("utf-8"))["config"]
+                for part in ("dit", "compressor")
+            ]
+        except (OSError, ValueError, KeyError) as error:
+            raise CheckpointError(f"{folder} cannot be read ({error}): fetch it again") from None
+        name = settings_of(folder / "model.json").name
+        dit, compressor = build(DitPreset, held[0]), build(CompressorPreset, held[1])
+        return replace(plan.MODELS["marble"], name=name, dit=dit, vae=compressor), None
+    found = find(model)
+    own = model_of(found)
+    if found.vae is not None:
+        own = replace(own, vae=found.vae.preset)
+    with torch.device("meta"):
+        reach = WanVae(own.vae).reach
+    limits = Public(model=own).limits(patch=own.dit.patch, stride=own.vae.stride, reach=reach)
+    return plan.wan(own), limits
+
+
+def model_of(found: Found) -> WanModel:
+    """The public model that was found, or one of other sizes that is sampled as its nearest kin."""
+    preset = found.transformers[0].preset
+    if found.model is not None:
+        return found.model
+    kin = "wan2.2-ti2v-5b" if preset.out_channels == 48 else "wan2.1-t2v-1.3b"
+    if preset.control:
+        kin = "wan2.1-vace-1.3b"
+    elif preset.channels != preset.out_channels:
+        kin = "wan2.2-i2v-a14b"
+    elif len(found.transformers) > 1:
+        kin = "wan2.2-t2v-a14b"
+    model = next(m for m in MODELS if m.name == kin)
+    experts = len(found.transformers)
+    return replace(model, name=found.path.name, dit=preset, experts=experts)
+
+
+def _public(
+    found: Found,
+    dtype: torch.dtype,
+    loras: Sequence[tuple[Path, float]],
+    text: WanText | None,
+    told: Progress,
+) -> Parts:
+    """Public weights; all that is missing or cannot be is said before any is read."""
+    model = model_of(found)
+    if model.pictures not in _READ:
+        raise CheckpointError(
+            f"{found.path} is {model.name}, which is read and not yet painted with: text to video"
+            " and TI2V-5B are"
+        )
+    if model.experts > len(found.transformers):
+        raise CheckpointError(
+            f"{found.path} holds one of the two transformers of {model.name}: give the folder that"
+            " holds both"
+        )
+    lacking = {"autoencoder": found.vae}
+    if text is None:
+        lacking |= {"text encoder": found.text, "tokenizer": found.tokenizer}
+    if gone := [name for name, part in lacking.items() if part is None]:
+        raise CheckpointError(
+            f"{found.path} has no {gone[0]}: give the whole folder of {model.name}, as it was"
+            " published"
+        )
+    assert found.vae is not None
+    if text is None and (error := wan_text.needs()):
+        raise error
+    preset = found.transformers[0].preset
+    changes = [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
+    vae = load_vae(found.vae, dtype=torch.float32, told=told)  # as its makers compute it
+    if vae.frames != FRAMES:
+        raise CheckpointError(f"{found.path}: {vae.frames} frames a latent, and not {FRAMES}")
+    if text is None:
+        assert found.text is not None and found.tokenizer is not None
+        text = wan_text.load_text(found.text, found.tokenizer, dtype=dtype)
+    experts = []
+    for i, stored in enumerate(found.transformers):
+        expert = load_transformer(stored, dtype=dtype, told=told)
+        adapted.merge(expert, [(pair[i], strength) for pair, strength in changes], keep=False)
+        experts.append(expert)
+    low = experts[1] if len(experts) > 1 else None
+    public = Public(model=model, low=low, boundary=found.boundary)
+    return Parts(settings=public.settings, text=text, dit=experts[0], compressor=vae, public=public)
+
+
+def _pair(
+    path: Path, strength: float, experts: int, preset: Any
+) -> tuple[tuple[lora.Lora, ...], float]:
+    """A LoRA for each expert, and its strength."""
+    if experts == 1:
+        return (lora.load(path, preset),), strength
+    pair = lora.load_pair(path, preset)
+    return (pair.high, pair.low), strength
+
+
+def settings_of(file: Path) -> Settings:
+    """What a model's `model.json` says; a CheckpointError where it makes no sense."""
+    try:
+        s = build(Settings, dict(json.loads(file.read_text(encoding="utf-8"))))
+        if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
+            raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
+        if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):
+            raise ValueError("steps or guidance_scale makes no sense")
+        if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
+            raise ValueError("flow_shift or context_level makes no sense")
+        low, high = s.guidance_interval
+        if not 0 <= low <= high <= 1:
+            raise ValueError("guidance_interval makes no sense")
+        if not (s.trained_seconds is None or s.trained_seconds > 0):
+            raise ValueError("trained_seconds makes no sense")
+        for size in s.trained_sizes:
+            parse_size(size)
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{file} cannot be used ({error}): fetch the model again") from None
+    return s

@@ -1,0 +1,374 @@
+"""Public Wan weights through our engine: equal to an independent implementation, and our tasks."""
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from worldreel import engine, public
+from worldreel.errors import CheckpointError, MissingExtraError, RequestError
+from worldreel.models.wan_text import WanText
+from worldreel.request import RequestWarning
+
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings("ignore::worldreel.request.RequestWarning"),
+]
+
+KINDS = ("t2v", "pair", "level")
+WORDS = 12  # the width of a state
+FRAMES = 9
+
+
+class Letters(nn.Module):
+    """A text encoder for tests: a vector for each letter."""
+
+    def __init__(self):
+        super().__init__()
+        table = torch.randn(256, WORDS, generator=torch.Generator().manual_seed(5))
+        self.table = nn.Parameter(table, requires_grad=False)
+
+    def forward(self, ids, mask):
+        return self.table[ids] * mask[..., None]
+
+
+def letters() -> WanText:
+    return WanText(lambda text: [*text.encode(), 1], Letters(), length=16)
+
+
+def random(module: nn.Module, seed: int) -> nn.Module:
+    """Weights large enough that every part of a network is heard."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            spread = 0.3 if p.ndim < 2 or "table" in name else p[0].numel() ** -0.5
+            near = 1.0 if "norm" in name and name.endswith(("weight", "gamma")) else 0.0
+            p.copy_(near + spread * torch.randn(p.shape, generator=generator))
+    return module.eval()
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """{kind: (folder, diffusers' transformers, VAE and scheduler)}, as diffusers saves them."""
+    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
+
+    made = {}
+    for kind in KINDS:
+        folder, level = tmp_path_factory.mktemp(kind), kind == "level"
+        channels = 48 if level else 16
+        vae = random(
+            AutoencoderKLWan(
+                base_dim=4,
+                decoder_base_dim=4,
+                z_dim=channels,
+                dim_mult=[1, 1, 1, 1],
+                num_res_blocks=1,
+                latents_mean=[0.1] * channels,
+                latents_std=[1.3] * channels,
+                **(
+                    dict(
+                        is_residual=True,
+                        patch_size=2,
+                        in_channels=12,
+                        out_channels=12,
+                        scale_factor_spatial=16,
+                    )
+                    if level
+                    else {}
+                ),
+            ),
+            1,
+        )
+        transformers = [
+            random(
+                WanTransformer3DModel(
+                    num_attention_heads=2,
+                    attention_head_dim=12,
+                    in_channels=channels,
+                    out_channels=channels,
+                    text_dim=WORDS,
+                    ffn_dim=32,
+                    num_layers=2,
+                    freq_dim=16,
+                ),
+                seed,
+            )
+            for seed in ((2, 3) if kind == "pair" else (2,))
+        ]
+        scheduler = UniPCMultistepScheduler(
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            flow_shift=12.0 if kind == "pair" else 5.0,
+        )
+        for name, part in zip(("transformer", "transformer_2"), transformers, strict=False):
+            part.save_pretrained(folder / name)
+        vae.save_pretrained(folder / "vae")
+        scheduler.save_pretrained(folder / "scheduler")
+        index = {"_class_name": "WanPipeline", "transformer_2": [None, None]}
+        if kind == "pair":
+            index |= {"transformer_2": ["diffusers", "x"], "boundary_ratio": 0.875}
+        (folder / "model_index.json").write_text(json.dumps(index))
+        made[kind] = folder, transformers, vae, scheduler
+    return made
+
+
+@pytest.fixture(scope="module")
+def engines(folders):
+    return {k: engine.load(v[0], dtype="float32", text=letters()) for k, v in folders.items()}
+
+
+@torch.no_grad()
+def theirs(parts, states, nothing, noise, *, steps, scales, kept=None):
+    """Pixels F H W 3, 0 to 255, by WanPipeline's loop over diffusers' own components.
+
+    kept: latents of the first frame, put in at every step with a level of 0, as its pipeline of
+    pictures does for TI2V-5B.
+    """
+    _, transformers, vae, scheduler = parts
+    scheduler.set_timesteps(steps)
+    x = noise
+    mask = torch.ones_like(x)
+    if kept is not None:
+        mask[:, :, :1] = 0
+    for t in scheduler.timesteps:
+        at = 0 if len(transformers) == 1 or t >= 875 else 1
+        time = t.expand(1)
+        seen = x if kept is None else (1 - mask) * kept + mask * x
+        if kept is not None:
+            time = (mask[0, 0, :, ::2, ::2] * t).flatten()[None]
+        said, unsaid = (
+            transformers[at](
+                hidden_states=seen, timestep=time, encoder_hidden_states=h, return_dict=False
+            )[0]
+            for h in (states, nothing)
+        )
+        v = unsaid + scales[at] * (said - unsaid)
+        x = scheduler.step(v, t, x, return_dict=False)[0]
+    if kept is not None:
+        x = (1 - mask) * kept + mask * x
+    mean, std = (
+        torch.tensor(vae.config[name]).view(1, -1, 1, 1, 1)
+        for name in ("latents_mean", "latents_std")
+    )
+    pixels = vae.decode(x * std + mean, return_dict=False)[0].clamp(-1, 1)
+    return x, (pixels[0].permute(1, 2, 3, 0) * 127.5 + 127.5).numpy()
+
+
+def psnr(a, b, peak) -> float:
+    error = float(np.square(np.asarray(a, float) - np.asarray(b, float)).mean())
+    return float("inf") if not error else 10 * np.log10(peak**2 / error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_to_video_equals_diffusers(kind, folders, engines):
+    """From the same noise and states: the same latents and pixels, at 60 dB and more."""
+    model, steps = engines[kind], 8
+    video = model.generate(
+        "a red ball", num_frames=FRAMES, size=(64, 64), seed=4, num_inference_steps=steps
+    )
+    assert video.frames.shape == (FRAMES, 64, 64, 3)
+    noise = torch.randn(video.latents.shape, generator=torch.Generator().manual_seed(4))
+    states, nothing = (model.text.states(words)[0] for words in ("a red ball", ""))
+    scales = {"t2v": (5.0,), "pair": (4.0, 3.0), "level": (5.0,)}[kind]
+    x, pixels = theirs(folders[kind], states, nothing, noise, steps=steps, scales=scales)
+    assert psnr(video.latents, x, float(x.max() - x.min())) > 60
+    told = model.compressor.decode(video.latents)[0].permute(1, 2, 3, 0) * 127.5 + 127.5
+    assert psnr(told, pixels, 255) > 60
+    assert np.abs(video.frames - pixels).max() < 0.6  # what is left is the rounding to bytes
+    assert video.frames.std() > 5
+
+
+def picture() -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+
+
+SMALL = {"size": (64, 64), "num_inference_steps": 4}
+
+
+def test_a_first_picture_equals_diffusers(folders, engines):
+    """TI2V-5B: what is kept has a level of 0 of its own, as in diffusers' pipeline of pictures."""
+    model, vae = engines["level"], folders["level"][2]
+    video = model.generate("a cube", image=picture(), num_frames=FRAMES, **SMALL)
+    assert not any("words alone" in note for note in video.notes)
+    pixels = torch.tensor(picture()).permute(2, 0, 1)[None, :, None].float() / 127.5 - 1
+    kept = vae.encode(pixels).latent_dist.mode()
+    kept = (kept - torch.tensor(vae.config.latents_mean)[:, None, None, None]) / 1.3
+    noise = torch.randn(video.latents.shape, generator=torch.Generator().manual_seed(0))
+    states, nothing = (model.text.states(words)[0] for words in ("a cube", ""))
+    asked = {"steps": 4, "scales": (5.0,), "kept": kept}
+    x, shown = theirs(folders["level"], states, nothing, noise, **asked)
+    assert psnr(video.latents, x, float(x.max() - x.min())) > 60
+    assert psnr(video.frames, shown, 255) > 50  # bytes
+
+
+def test_what_is_kept_stays_for_models_of_one_level(engines):
+    """Approximate is how the rest follows: kept latents and frames are bit for bit as they were."""
+    model = engines["t2v"]
+    first = model.generate("a cube", num_frames=FRAMES, seed=1, **SMALL)
+    with pytest.warns(RequestWarning, match="words alone"):
+        longer = model.extend(first, "a cube", num_frames=4, num_inference_steps=4)
+    assert longer.frames.shape[0] == FRAMES + 4
+    assert torch.equal(longer.latents[:, :, :3], first.latents)
+    assert np.array_equal(longer.frames[:FRAMES], first.frames)
+    whole = model.compressor.decode(longer.latents)[0].permute(1, 2, 3, 0)
+    assert np.abs(longer.frames - (whole * 127.5 + 127.5).numpy()).max() < 0.6
+    again = model.extend(first, "a cube", num_frames=4, num_inference_steps=4)
+    assert np.array_equal(again.frames, longer.frames)  # the same seed, the same bytes
+
+
+@pytest.mark.parametrize("kind", ["t2v", "level"])
+def test_the_tasks(kind, engines):
+    model = engines[kind]
+    clip = model.generate("a cube", num_frames=FRAMES, **SMALL)
+    steps = {"num_inference_steps": 2}
+    before = model.extend(clip, "a cube", num_frames=5, before=True, **steps)
+    assert before.frames.shape[0] == 5 + FRAMES
+    joined = model.connect(clip, clip, "a cube", num_frames=4, **steps)
+    assert joined.frames.shape[0] == 2 * FRAMES + 4
+    assert np.array_equal(joined.frames[:FRAMES], clip.frames)
+    held = model.generate(
+        "a cube", image=picture(), last_image=picture(), num_frames=FRAMES, **SMALL
+    )
+    assert held.frames.shape[0] == FRAMES
+    filled = model.fill(clip, "a cube", region=(0, 0, 32, 64), **steps)
+    assert np.array_equal(filled.frames[:, :, 32:], clip.frames[:, :, 32:])
+    assert not np.array_equal(filled.frames[:, :, :32], clip.frames[:, :, :32])
+    assert model.edit(clip, "a cube", strength=0.5, **steps).frames.shape == clip.frames.shape
+    assert model.generate("a cube", num_frames=1, **SMALL).frames.shape[0] == 1
+    with pytest.raises(RequestError, match="makes no loops"):
+        model.loop("a cube", **SMALL)
+
+
+def test_a_clip_in_a_file_goes_on_from_its_latents(engines, tmp_path):
+    model = engines["t2v"]
+    clip = model.generate("a cube", num_frames=FRAMES, **SMALL)
+    clip.save(tmp_path / "a.mp4")
+    longer = model.extend(tmp_path / "a.mp4", num_frames=4, num_inference_steps=2)
+    assert torch.equal(longer.latents[:, :, :3], clip.latents)
+    (tmp_path / "a.reel").unlink()
+    foreign = model.extend(tmp_path / "a.mp4", "a cube", num_frames=4, num_inference_steps=2)
+    assert foreign.frames.shape[0] == FRAMES + 4
+
+
+def test_one_level_refuses_several_strengths(engines):
+    asked = {"keyframes": [("4f", picture(), 0.5)], "num_frames": FRAMES, **SMALL}
+    with pytest.raises(RequestError, match="one level .* wan2.2-ti2v-5b and marble can"):
+        engines["t2v"].generate("a cube", **asked)
+    assert engines["level"].generate("a cube", **asked).frames.shape[0] == FRAMES
+
+
+def test_levels_are_told_in_thousandths():
+    sigmas = torch.tensor([1.0, 0.9, 0.8754, 0.0])
+    assert public.thousandths(sigmas).mul(1000).round().tolist() == [999, 900, 875, 0]
+
+
+def test_lengths_are_one_and_whole_groups(engines):
+    video = engines["t2v"].generate("a cube", seconds=0.5, **SMALL)
+    assert len(video.frames) == 9 and not any("became" in note for note in video.notes)
+    video = engines["t2v"].generate("a cube", num_frames=12, **SMALL)
+    assert len(video.frames) == 13
+    assert any("12 frames became 13 frames" in note for note in video.notes)
+
+
+def test_what_is_missing_is_named(folders):
+    with pytest.raises(CheckpointError, match="has no text encoder"):
+        engine.load(folders["t2v"][0])
+    with pytest.raises(CheckpointError, match="has no autoencoder"):
+        engine.load(folders["t2v"][0] / "transformer", text=letters())
+
+
+def test_without_the_extra_the_error_says_what_to_install(folders, tmp_path, monkeypatch):
+    folder = shutil.copytree(folders["t2v"][0], tmp_path / "whole")
+    for name in ("text_encoder", "tokenizer"):
+        (folder / name).mkdir()
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(MissingExtraError, match=r"extra 'wan' brings: pip install .*\[wan\]"):
+        engine.load(folder)
+
+
+def test_long_prompts_are_cut_and_that_is_said(engines):
+    video = engines["t2v"].generate("a cube &amp;amp; a balloon", num_frames=5, **SMALL)
+    assert any("long: its last 3 words" in note for note in video.notes)
+
+
+def test_a_lora_is_written_into_both_experts(folders, engines, tmp_path):
+    from worldreel import lora
+    from worldreel.models.places import places
+
+    preset = engines["pair"].dit.preset
+    place = places(preset)[0]["blocks.0.attn1.to_out.0"]
+    rows, columns = place.shape
+    down, up = torch.randn(2, columns), torch.randn(rows, 2)
+    style = lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up, alpha=2.0),))
+    lora.save(tmp_path / "style.safetensors", style)
+    asked = {"dtype": "float32", "text": letters()}
+    model = engine.load(folders["pair"][0], loras=[(tmp_path / "style.safetensors", 0.5)], **asked)
+    for made, plain in (
+        (model.dit, engines["pair"].dit),
+        (model.public.low, engines["pair"].public.low),
+    ):
+        change = made.blocks[0].self_attn.out.weight - plain.blocks[0].self_attn.out.weight
+        assert torch.allclose(change, 0.5 * up @ down, atol=1e-5)
+    video = model.generate("a cube", num_frames=5, **SMALL)
+    assert video.metadata["request"]["loras"] == [["style", 0.5]]
+    with pytest.raises(CheckpointError, match="a pair is one of each"):
+        engine.load(folders["pair"][0], loras=[(folders["pair"][0] / "vae", 1.0)], **asked)
+
+
+def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
+    from worldreel.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(engine, "load", lambda model, **_: engines["t2v"])
+    at = ["--model", str(folders["t2v"][0])]
+    asked = ["generate", "a cube", *at, "--size", "64x64", "--num-frames", "9", "--steps", "2"]
+    assert main([*asked, "--plan"]) == 0
+    told = capsys.readouterr().out
+    assert "64x64, 9 frames" in told and "<- the first that fits" in told
+    assert main([*asked, "--plan", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["chosen"] == "all resident"
+    assert main([*asked, "-o", "a.mp4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["num_frames"] == 9
+    assert main(["extend", "a.mp4", *at, "--seconds", "4f", "--steps", "2", "-o", "b.mp4"]) == 0
+    capsys.readouterr()
+    assert main([*asked, "--lora", "gone.safetensors:0.5"]) == 2
+    assert "there is no file gone.safetensors" in capsys.readouterr().err
+    monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**20)
+    assert main([*asked, "-o", "c.mp4"]) == 2
+    err = capsys.readouterr().err
+    assert "nothing fits" in err and err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "a.reel", "b.mp4", "b.reel"]
+
+
+def test_networks_may_take_turns(folders, engines):
+    """What is computed is the same when one network at a time is on the device."""
+    cpu = torch.device("cpu")
+    model = engine.load(folders["pair"][0], dtype="float32", text=letters())
+    parts = {"text": model.text, "dit": model.dit, "compressor": model.compressor}
+    turned = engine.Engine(
+        settings=model.settings, device=cpu, public=model.public, in_turn=True, **parts
+    )
+    asked = {"image": picture(), "num_frames": 5, **SMALL}
+    video = turned.generate("a cube", **asked)
+    assert turned.turns.most == 1
+    assert torch.equal(video.latents, engines["pair"].generate("a cube", **asked).latents)
+
+
+def test_marble_takes_loras_too(tiny_model, tmp_path):
+    from worldreel import lora
+    from worldreel.models.places import places
+
+    plain = engine.load(tiny_model, dtype="float32")
+    place = places(plain.dit.preset)[0]["blocks.1.ffn.0"]
+    down, up = torch.randn(1, place.shape[1]), torch.randn(place.shape[0], 1)
+    style = lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up),))
+    lora.save(tmp_path / "style.safetensors", style)
+    made = engine.load(tiny_model, dtype="float32", loras=[(tmp_path / "style.safetensors", 2)])
+    change = made.dit.blocks[1].mlp_in.weight - plain.dit.blocks[1].mlp_in.weight
+    assert torch.allclose(change, 2 * up @ down, atol=1e-5)
+    with pytest.raises(RequestError, match="a pair of its file and its strength"):
+        engine.load(tiny_model, loras=["style.safetensors"])
