@@ -113,9 +113,6 @@ def alone(monkeypatch):
 def test_both_sides_do_the_same(kind, key):
     race = programme.races(kind, device=CPU, quick=True)[key]()
     found = run(race, silent)
-    if race.without is not None:
-        assert found["state"] == "skipped" and "wan_vae" in found["why"]
-        return
     assert found["state"] == "run", found
     assert found["verdicts"] and all(v["passed"] for v in found["verdicts"])
     assert found["ratios"] and all(r["median"] > 0 for r in found["ratios"])
@@ -187,13 +184,6 @@ def test_memory_of_one_side(monkeypatch, capsys):
     child.main()
     told = json.loads(capsys.readouterr().out)
     assert 10 < told["peak_mib"] < 100_000
-
-
-def test_skipped_without_the_autoencoder(monkeypatch):
-    monkeypatch.setattr(twins, "VAE", "worldreel.models.no_such_vae")
-    found = run(programme.races("cpu", device=CPU, quick=True)["C3"](), silent)
-    assert found["state"] == "skipped"
-    assert found["why"] == "needs worldreel.models.no_such_vae, which this version lacks"
 
 
 def test_words_see_what_the_rule_says():

@@ -98,7 +98,6 @@ def decode(
         rounds=rounds,
         flops=lambda: decode_flops(config, shape),
         products=products,
-        without=twins.lacks_vae(),
     )
 
 
@@ -281,6 +280,5 @@ def wan_clip(
         ),
         reference=lambda: theirs(torch.float32, torch.float32).compared(),
         rounds=rounds,
-        without=twins.lacks_vae(),
         notes=("The states of the words are given to both.",),
     )

@@ -51,11 +51,11 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Race:
-    """reference: the output in float32. without: why the race cannot be run, if it cannot.
+    """reference: the output in float32. flops: of one call, told when it is asked. products: of
+    matrices, in the model's own shapes. graph: gradients are recorded.
 
-    flops: of one call, told when it is asked. products: of matrices, in the model's own shapes.
-    graph: gradients are recorded. measure: of a race that is not one of equal calls; it replaces
-    all other steps, and its answer has "verdicts", "sides", "ratios" and whatever else is told.
+    measure: of a race that is not one of equal calls; it replaces all other steps, and its answer
+    has "verdicts", "sides", "ratios" and whatever else is told.
     """
 
     key: str
@@ -68,7 +68,6 @@ class Race:
     flops: Callable[[], float] | None = None
     products: tuple[Product, ...] = ()
     graph: bool = False
-    without: str | None = None
     measure: Callable[[Callable[[str], None]], dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
 
@@ -82,8 +81,6 @@ def run(race: Race, told: Progress, *, children: Sequence[str] | None = None) ->
     found: dict[str, Any] = {
         "race": race.key, "title": race.title, "shape": race.shape, "notes": list(race.notes),
     }  # fmt: skip
-    if race.without is not None:
-        return found | {"state": "skipped", "why": race.without}
     with torch.inference_mode(not race.graph), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of diffusers, about its own number formats
         found |= _measured(race, told) if race.measure is not None else _raced(race, told)

@@ -165,7 +165,6 @@ def rolling(
         shape=f"{clip.said()}, of which {kept} latents are kept, {steps} steps, full decoder",
         device=device,
         measure=measure,
-        without=twins.lacks_vae(),
         notes=("One run of each: no interval.", "diffusers' decoder is left out."),
     )
 
@@ -271,7 +270,6 @@ def stream_chunk(
         ),
         reference=lambda: masked(torch.float32),
         rounds=rounds,
-        without=twins.lacks_vae(),
         notes=("diffusers has no cache: it computes the whole window in every step.",),
     )
 

@@ -18,12 +18,14 @@ from torch import Generator, Tensor, nn
 
 from worldreel.extras import missing
 from worldreel.models.dit import DiT
-from worldreel.models.presets import DitPreset
+from worldreel.models.presets import DitPreset, WanVaePreset
+from worldreel.models.streaming import Past
 from worldreel.models.wan import preset_of
+from worldreel.models.wan_names import transformer_place, vae_place
+from worldreel.models.wan_vae import WanVae
 
 Config = Mapping[str, Any]
 FLOAT32 = ("level_in", "level_out", "table", "norm", "norm_q", "norm_k", "null_word")
-VAE = "worldreel.models.wan_vae"
 
 
 def config(
@@ -123,12 +125,11 @@ def null_word(config: Config, seed: int, device: torch.device) -> Tensor:
 
 def converted(tensors: Mapping[str, Tensor], preset: DitPreset) -> dict[str, Tensor]:
     """Tensors of diffusers' names under ours: weights, or their gradients."""
-    if find_spec("worldreel.models.wan_names") is None:
-        return import_module("worldreel.models.wan").from_diffusers(tensors, preset)
-    place_of = import_module("worldreel.models.wan_names").transformer_place
     parts: dict[str, dict[int, Tensor]] = {}
     for key, value in tensors.items():
-        place = place_of(key, preset)
+        place = transformer_place(key, preset)
+        if place is None:
+            raise ValueError(f"no place of ours for {key}")
         turned = value if place.turn is None else place.turn(value)
         parts.setdefault(place.name, {})[place.part] = turned
     return {name: torch.cat([p[i] for i in sorted(p)]) for name, p in parts.items()}
@@ -198,13 +199,6 @@ def compiled(model: Any) -> Any:
 # The autoencoder.
 
 
-def lacks_vae() -> str | None:
-    """Why Wan's autoencoder cannot be raced, if it cannot."""
-    if find_spec(VAE) is None:
-        return f"needs {VAE}, which this version lacks"
-    return None
-
-
 def vae_config(*, base: int = 96, channels: int = 16) -> dict[str, Any]:
     """diffusers' config of Wan 2.1's autoencoder; latents are not scaled."""
     return {
@@ -243,19 +237,19 @@ def _vae_weights(
 
 def vae_ours(config: Config, dtype: torch.dtype, *, seed: int = 0, device: torch.device) -> Any:
     """Our autoencoder of the same numbers."""
-    wan_vae, names = import_module(VAE), import_module("worldreel.models.wan_names")
-    presets = import_module("worldreel.models.presets")
-    preset = presets.WanVaePreset(
+    preset = WanVaePreset(
         channels=config["z_dim"], encoder=config["base_dim"], decoder=config["base_dim"],
         mean=tuple(config["latents_mean"]), deviation=tuple(config["latents_std"]),
     )  # fmt: skip
     with torch.device("meta"):
-        model = wan_vae.WanVae(preset, dtype=dtype)
+        model = WanVae(preset, dtype=dtype)
         shell = diffusers().AutoencoderKLWan(**config)
     own = dict(model.named_parameters())
     state: dict[str, Tensor] = {name: b.to(device) for name, b in model.named_buffers()}
     for key, value in _vae_weights(shell, seed, device):
-        place = names.vae_place(key, preset.blocks)
+        place = vae_place(key, preset.blocks)
+        if place is None:
+            raise ValueError(f"no place of ours for {key}")
         turned = value if place.turn is None else place.turn(value)
         kind = dtype if turned.ndim > 1 else torch.float32
         laid = torch.empty_like(own[place.name], dtype=kind, device=device)
@@ -264,6 +258,6 @@ def vae_ours(config: Config, dtype: torch.dtype, *, seed: int = 0, device: torch
     return model.requires_grad_(False).eval()
 
 
-def vae_past() -> Any:
+def vae_past() -> Past:
     """What our decoder has seen of a stream: nothing yet."""
-    return import_module("worldreel.models.streaming").Past()
+    return Past()
