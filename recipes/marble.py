@@ -25,6 +25,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -93,7 +94,7 @@ def text() -> text_stage.Config:
 
 
 # What makes the four frames of a latent move (docs/decisions/0004-frames-of-a-latent-move.md).
-MOTION = {
+MOTION: dict[str, Any] = {
     "focus": 0.8, "subject": 6.0, "swept": 12.0, "square": 4.0, "changes": 8.0, "borders": 3.0,
     "decay_share": 0.6,
 }  # fmt: skip
