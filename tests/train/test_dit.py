@@ -194,7 +194,7 @@ def test_the_command_line_trains(name, tmp_path, capsys):
     assert cli([*args, "--set", "bf16=False", "--set", "preset.layers=1"]) == 0
     assert '"step": 1, "of": 8' in capsys.readouterr().out
     assert checkpoint.load(out / "final", kind="dit").config["layers"] == 1
-    assert cli([*args, "--set", "preset.layers=2"]) == 1
+    assert cli([*args, "--set", "preset.layers=2"]) == 2
     assert "missing keys" in capsys.readouterr().err
     assert cli([*args, "--set", "preset.layer=2"]) == 2
     assert "unknown setting 'preset.layer'" in capsys.readouterr().err
