@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 from torch.nn import functional
 
 from worldreel.eval.look import Answer, Look
@@ -22,7 +23,7 @@ def alive(look: Look) -> Answer:
     there is nothing to see."""
     cells = functional.avg_pool2d(look.x, 2)
     spread = float(cells.std((2, 3)).mean())
-    change = _changes(look)
+    change = _changes(cells)
     figures = {"spread": spread, "change": float(change.max(initial=0.0))}
     if spread < FLAT:
         return Answer(value=None, figures=figures)
@@ -34,7 +35,7 @@ def alive(look: Look) -> Answer:
         return Answer(value="frozen", figures=figures)
     shots = np.split(change, [cut - 1 for cut in cuts(look)])
     standing = [_stands(shot[1:] if i else shot) for i, shot in enumerate(shots)]
-    figures["standing"] = float(max(*standing, _ends(look, change)))
+    figures["standing"] = float(max(*standing, _ends(cells, change)))
     return Answer(value="halts" if figures["standing"] >= HALT else "moves", figures=figures)
 
 
@@ -49,18 +50,15 @@ def _stands(change: np.ndarray) -> int:
     return best
 
 
-def _ends(look: Look, change: np.ndarray) -> int:
+def _ends(cells: Tensor, change: np.ndarray) -> int:
     """For how many frames a clip stands at its end, all of it at once; a thing may do so."""
-    moving = np.flatnonzero(change > STILL)
-    cells = functional.avg_pool2d(look.x, 2)
-    last = int(moving[-1])
+    last = int(np.flatnonzero(change > STILL)[-1])
     whole = float((cells[last + 1] - cells[last]).abs().mean())
     return len(change) - 1 - last if whole > ENDS else 0
 
 
-def _changes(look: Look) -> np.ndarray:
+def _changes(cells: Tensor) -> np.ndarray:  # F 3 h w
     """How much the picture changes from each frame to the next, where it does most: P."""
-    cells = functional.avg_pool2d(look.x, 2)
     if len(cells) < 2:
         return np.zeros(0)
     step = (cells[1:] - cells[:-1]).abs().mean(1).flatten(1)

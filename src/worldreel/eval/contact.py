@@ -16,7 +16,7 @@ import torch
 
 from worldreel.eval.falls import fallen
 from worldreel.eval.look import Answer, Look
-from worldreel.eval.pieces import Body
+from worldreel.eval.pieces import Body, apart
 
 PUSHED = 0.009  # of half the width per frame: what a push adds to a thing's pace, at least
 STANDS = 0.02  # of the same: what goes slower over the ground stands
@@ -109,8 +109,8 @@ def pushes(look: Look) -> list[Push]:
         gap, by = min(gaps, default=(np.inf, None))
         nearing = 0.0
         if by is not None:
-            apart = np.diff(look.bodies[by].place - look.bodies[i].place, axis=0)
-            before = np.hypot(*apart[max(0, frame - 1 - WINDOW) : frame].T)
+            toward = np.diff(look.bodies[by].place - look.bodies[i].place, axis=0)
+            before = np.hypot(*toward[max(0, frame - 1 - WINDOW) : frame].T)
             nearing = float(np.median(before[np.isfinite(before)])) if len(before) else 0.0
         found.append(Push(thing=i, frame=frame, pace=pace, by=by, gap=gap, nearing=nearing))
     return found
@@ -214,8 +214,7 @@ def _nearest(one: Body, other: Body, frame: int) -> float:
 
 def _gap(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> float:
     """How far apart two boxes are; at most 0 where they touch or overlap."""
-    across = max(other[0] - one[2], one[0] - other[2])
-    down = max(other[1] - one[3], one[1] - other[3])
+    across, down = apart(one, other)
     if across > 0 and down > 0:
         return float(np.hypot(across, down))
     return float(max(across, down))

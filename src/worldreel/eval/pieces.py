@@ -10,7 +10,7 @@ Shapes: F frames, h w cells of the eye's maps (half its pixels).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -156,6 +156,17 @@ def _body(track: _Track, frames: int) -> Body:
         seen=seen,
         cut=cut,
         masks={frame: piece.mask for frame, piece in own.items()},
+    )
+
+
+def apart(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> np.ndarray:
+    """How far two boxes (left, top, right, bottom) are apart, across and down: 2; each at most 0
+    where they overlap that way."""
+    return np.array(
+        [
+            max(other[0] - one[2], one[0] - other[2]),
+            max(other[1] - one[3], one[1] - other[3]),
+        ]
     )
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from worldreel.eval.contact import over_ground
 from worldreel.eval.falls import Fall, fallen
 from worldreel.eval.look import Answer, Look
-from worldreel.eval.pieces import Body
+from worldreel.eval.pieces import Body, apart
 from worldreel.eval.shape import close
 
 LEAST = 14.0  # cells: what is smaller is no witness
@@ -142,8 +142,7 @@ def _beside(body: Body, look: Look, frame: int, *, before: float = CLEAR) -> boo
         if other is body or not other.seen[frame]:
             continue
         one, two = body.box[frame], other.box[frame]
-        apart = max(*(two[:2] - one[2:]), *(one[:2] - two[2:]))
-        if apart < (before if two[3] > one[3] else CLEAR):
+        if apart(one, two).max() < (before if two[3] > one[3] else CLEAR):
             return True
     return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from worldreel.eval.look import Answer, Look
-from worldreel.eval.pieces import Body
+from worldreel.eval.pieces import Body, apart
 
 LEAST = 14.0  # cells: what is smaller is no witness
 JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
@@ -63,8 +63,7 @@ def _near(body: Body, look: Look, pair: int) -> bool:
     for other in look.bodies:
         for frame in (pair, pair + 1):
             if other is not body and other.seen[frame] and body.seen[frame]:
-                one, two = body.box[frame], other.box[frame]
-                if max(*(two[:2] - one[2:]), *(one[:2] - two[2:])) < NEAR:
+                if apart(body.box[frame], other.box[frame]).max() < NEAR:
                     return True
     return False
 
