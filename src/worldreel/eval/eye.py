@@ -115,6 +115,18 @@ class Eye(nn.Module):
         whole = self.frame(torch.cat([c.mean((2, 3)), c.amax((2, 3)), grain], 1))
         return Sight(pixel[:, 0], pixel[:, 3:], pixel[:, 1:3], kind, *whole.split(self.known, 1))
 
+    def both_ways(self, x: Tensor) -> Sight:  #                    N 3 H W, in -1..1
+        """What is seen in frames and in their mirror images, averaged: a twin is seen as its twin,
+        and what was missed by a hair on one side is asked again."""
+        here, there = self(x), self(x.flip(3))
+        there = there._replace(
+            thing=there.thing.flip(2),
+            color=there.color.flip(3),
+            middle=there.middle.flip(3) * there.middle.new_tensor([-1, 1])[:, None, None],
+            kind=there.kind.flip(3),
+        )
+        return Sight(*((a + b) / 2 for a, b in zip(here, there, strict=True)))
+
 
 def _doubled(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="nearest")

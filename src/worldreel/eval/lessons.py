@@ -46,6 +46,7 @@ EMPTY = 0.12  # of the frames: shown with nothing in them
 RESTYLED = 0.12  # of the frames in the plain style
 SMEARED = 0.2  # of the frames of clips that are here whole
 VIEWS = 96  # of a batch
+DRAGGED = 2.0  # pixels of a view that a thing has moved from frame to frame, at most
 CUT, WIDER = 52, 1.3  # pixels of a square that views are taken from, and how much more it shows
 SEEN = 4  # frames of a clip in which its things are looked for
 PIXELS = 32 * 144 * 80  # of a batch, at the eye's width
@@ -313,7 +314,8 @@ def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         torch.from_numpy(theta), [VIEWS, 1, SIDE, SIDE], align_corners=False
     )
     seen = functional.grid_sample(squares, grid, padding_mode="border", align_corners=False)
-    x, own, rim = _softened(seen[:, :3] * 2 - 1, rng), seen[:, 3:4], seen[:, 4:]
+    x, own, rim = seen[:, :3] * 2 - 1, seen[:, 3:4], seen[:, 4:]
+    x = _softened(_dragged(x, rng), rng)
     much = rng.uniform(-1, 1, (VIEWS, 1, 1, 1)).clip(0).astype(np.float32)
     x = wear.sharpened(x, torch.from_numpy(much))  # half of them
     gain, bias, much = (
@@ -328,11 +330,31 @@ def views(where: Sightings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _softened(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Half of some views with less detail."""
-    for part in np.array_split(rng.permutation(len(x)), 6)[3:]:
-        size = [round(SIDE / float(rng.uniform(1.1, 2.2)))] * 2
+    """Half of some views with less detail, and a third in patches as a compressor's."""
+    parts = np.array_split(rng.permutation(len(x)), 6)
+    for part in parts[3:]:
+        size = [round(SIDE / float(rng.uniform(1.1, 2.6)))] * 2
         small = functional.interpolate(x[part], size=size, mode="bilinear", antialias=True)
         x[part] = functional.interpolate(small, size=[SIDE] * 2, mode="bilinear")
+    for part in parts[2:4]:
+        x[part] = wear.patched(x[part], int(rng.choice(wear.BLOCKS)), rng)
+    return x
+
+
+def _dragged(x: Tensor, rng: np.random.Generator) -> Tensor:
+    """A quarter of some views mixed with what they were a little before and after: where the thing
+    was in the frames that a compressor holds together."""
+    part = rng.permutation(len(x))[: len(x) // 4]
+    way = rng.uniform(-DRAGGED, DRAGGED, (len(part), 2)) * 2 / SIDE
+    mean = torch.zeros_like(x[part])
+    for when in np.arange(wear.TOGETHER) - rng.integers(wear.TOGETHER):
+        theta = np.tile(np.eye(2, 3), (len(part), 1, 1))
+        theta[:, :, 2] = way * when
+        where = torch.from_numpy(theta.astype(np.float32))
+        grid = functional.affine_grid(where, list(mean.shape), align_corners=False)
+        mean += functional.grid_sample(x[part], grid, padding_mode="border", align_corners=False)
+    much = rng.uniform(0.1, wear.MIXED, (len(part), 1, 1, 1)).astype(np.float32)
+    x[part] = x[part].lerp(mean / wear.TOGETHER, torch.from_numpy(much))
     return x
 
 

@@ -129,7 +129,7 @@ class Rulers:
     def look(self, frames: np.ndarray) -> tuple[Tensor, Sight]:
         """Frames at the eye's width, F 3 H W, and what it sees in them."""
         x = frames_to_eye(_checked(frames))
-        parts = [self.eye(part) for part in x.split(_TOGETHER)]
+        parts = [self.eye.both_ways(part) for part in x.split(_TOGETHER)]
         return x, Sight(*(torch.cat(maps) for maps in zip(*parts, strict=True)))
 
     def read(self, frames: np.ndarray) -> Reading:
@@ -154,7 +154,7 @@ class Rulers:
     def _seen(self, x: Tensor, sight: Sight, track: Track, flow: Tensor) -> Seen:
         when = track.there.nonzero()[:, 0]
         when = when[torch.linspace(0, len(when) - 1, min(VIEWS, len(when))).round().long()]
-        kinds = self.shape(close(x[when], track.piece[when])).log_softmax(1).mean(0) + track.kinds
+        kinds = self.shape.both_ways(close(x[when], track.piece[when])).mean(0) + track.kinds
         # The mirrored twin must be read as the twin: both are asked, and the answers joined.
         given, what = (tracks.moments(track)[None], flow[None]), about(track, sight)[None]
         here = self.motion(features(*given, what)).softmax(1)[0]

@@ -102,7 +102,7 @@ def _another(body: Body, look: Look, whole: np.ndarray) -> float:
         return 0.0
     masks = torch.from_numpy(np.stack([body.masks[int(frame)] for frame in whole]))
     with torch.inference_mode():
-        named = look.shape(close(look.x[whole], masks)).log_softmax(1)
+        named = look.shape.both_ways(close(look.x[whole], masks))
         # The eye names kinds, too, from further away.
         seen = functional.interpolate(look.sight.kind[whole], masks.shape[1:], mode="bilinear")
         seen = (seen.log_softmax(1) * masks[:, None]).sum((2, 3)) / masks.sum((1, 2))[:, None]

@@ -44,6 +44,11 @@ class Shape(nn.Module):
     def forward(self, views: Tensor) -> Tensor:  # N 4 S S -> N kinds
         return self.net(views)
 
+    def both_ways(self, views: Tensor) -> Tensor:  # N 4 S S -> N kinds
+        """Logarithms of how much each view shows each kind, asked of its mirror image, too."""
+        both = self(torch.cat([views, views.flip(3)])).log_softmax(1)
+        return both.unflatten(0, (2, -1)).mean(0)
+
 
 def _layer(given: int, width: int, size: int, stride: int) -> tuple[nn.Module, ...]:
     conv = nn.Conv2d(given, width, size, stride=stride, padding=size // 2)
