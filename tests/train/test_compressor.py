@@ -7,7 +7,7 @@ import torch
 
 from worldreel import checkpoint
 from worldreel.data import clip
-from worldreel.errors import MediaError
+from worldreel.errors import MediaError, TrainingError
 from worldreel.models.compressor import Compressor
 from worldreel.parallel import Ranks
 from worldreel.train import compressor, log, recipe
@@ -160,3 +160,18 @@ def test_clips_that_are_too_small_are_said(tiny, tmp_path):
     with pytest.raises(MediaError, match="0 frames of 0x0"):
         compressor.Crops((str(tmp_path),), (1, 1))
     assert len(list(clip.raw(tiny / "raw"))) == 3
+
+
+def test_a_settled_encoder_keeps_its_latents(tiny, tmp_path):
+    """What was encoded stays true while the decoder learns to bear what guidance overshoots."""
+    name = str(tiny / "tiny.py")
+    compressor.main(name, out=tmp_path / "first")
+    start = str(tmp_path / "first" / "final")
+    told = {"start": start, "settled": "True", "overshoot": "0.5", "noise": "0.1"}
+    compressor.main(name, out=tmp_path / "second", overrides=told)
+    before = checkpoint.load(start, kind="compressor").tensors
+    after = checkpoint.load(tmp_path / "second" / "final", kind="compressor").tensors
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    assert moved and all(key.startswith("decoder.") for key in moved)
+    with pytest.raises(TrainingError, match="needs a start"):
+        compressor.main(name, out=tmp_path / "third", overrides={"settled": "True"})

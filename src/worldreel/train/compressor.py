@@ -27,7 +27,7 @@ from torch.nn import functional
 
 from worldreel import checkpoint, parallel
 from worldreel.data import clip as clips
-from worldreel.errors import MediaError
+from worldreel.errors import MediaError, TrainingError
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.presets import CompressorPreset
 from worldreel.parallel import Ranks
@@ -42,6 +42,8 @@ class Config:
 
     start: a compressor of the same preset to begin from, instead of the closed form.
     borders: how much more a change between two latents weighs than one inside a latent.
+    settled: what encodes stays as it is, so that latents that exist stay true: the decoder learns.
+    overshoot: latents are made larger by so much at most, in half of the crops, as guidance does.
     focus: the share of crops that are laid where a subject moves, or is.
     """
 
@@ -63,6 +65,8 @@ class Config:
     borders: float = 4.0
     kl: float = 1e-4
     noise: float = 0.05  # deviation added to latents before decoding
+    overshoot: float = 0.0
+    settled: bool = False
     equivariance: float = 0.25  # share of the steps
     ema: float = 0.998
     decay_share: float = 0.3
@@ -208,6 +212,9 @@ def loss(model: Compressor, data: Crops, c: Config, step: int, ranks: Ranks) -> 
     mean = z = model.encode(video)
     noise = torch.randn((c.batch, *z.shape[1:]), generator=generator)[mine]
     z = z + c.noise * noise.to(z)
+    if c.overshoot:
+        luck = torch.rand((c.batch, 1, 1, 1, 1), generator=generator)[mine]
+        z = z * (1 + c.overshoot * (2 * luck - 1).clamp_min(0)).to(z)
     target = video
     if equivariant:
         high, wide = (n // 2 * 2 for n in z.shape[-2:])
@@ -230,6 +237,8 @@ def main(
 ) -> dict[str, Any]:
     """Train a recipe's compressor into `out`/final; returns the last measures."""
     c: Config = recipe.load(name, "compressor", overrides)
+    if c.settled and not c.start:
+        raise TrainingError(f"{name}: a settled compressor needs a start, which is what stays")
     with parallel.start() as ranks, run.claimed(Path(out), ranks):
         step, measures = _train(name, c, Path(out), resume, minutes, ranks)
     return {"step": step, "of": c.steps, **measures, "out": str(out)}
@@ -245,11 +254,13 @@ def _train(
     held = run.resume(out, kind="compressor-run", ranks=ranks, fresh=not resume)
     if held is None and c.start:
         earlier = checkpoint.load(c.start, kind="compressor").tensors
-        plain = {name: getattr(model, name) for name in ("shift", "spread")}  # measured at the end
+        measured = () if c.settled else ("shift", "spread")  # at the end
+        plain = {name: getattr(model, name) for name in measured}
         checkpoint.apply(model, earlier | plain)
     elif held is None:
         video, subject = data.draw(768, Generator().manual_seed(c.seed + 1))
         model.fit(video, emphasis(subject, c, Ranks()) if c.swept else None)
+    model.encoder.requires_grad_(not c.settled)
     if held is None:
         ranks.share(model.state_dict().values())
     opt = optimizer(model, lr=c.lr, adam_lr=c.adam_lr, hidden=_hidden)
@@ -309,9 +320,10 @@ def _final(
             name, log, ranks, steps=step, clips=step * c.batch, flops=step * flops(c), seed=c.seed,
             **measures,
         )  # fmt: skip
+        measured = {} if c.settled else statistics(model, data, c.seed, count)
         checkpoint.save(
             out / "final", kind="compressor", config=dataclasses.asdict(c.preset), storage="fp16",
-            tensors=model.state_dict() | statistics(model, data, c.seed, count), provenance=told,
+            tensors=model.state_dict() | measured, provenance=told,
         )  # fmt: skip
     log.write(step, **measures)
     plot(out)
