@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
 from worldreel.models.presets import DitPreset, WanVaePreset
-from worldreel.models.wan_files import Tensors, check, fill, open_tensors
+from worldreel.models.unread import Unread, check
+from worldreel.models.wan_files import Tensors, open_tensors
 from worldreel.models.wan_models import VAES
 from worldreel.models.wan_names import Place, transformer_name, transformer_place, vae_place
 from worldreel.models.wan_vae import WanVae
 from worldreel.progress import Progress, silent
 
+_FINE = re.compile(r"(?:.*\.)?(?:table|norm(?:_[qk])?\.(?:weight|bias))|level_in\..*")
 _HEAD = 128  # channels of a head in every public Wan model: shapes alone do not tell it
 _PLAIN = "worldreel reads Wan 2.1 and 2.2: text to video, TI2V-5B, I2V-A14B and VACE"
 
@@ -127,6 +129,18 @@ def find_transformer(path: str | Path) -> StoredTransformer:
     return StoredTransformer(tensors=tensors, preset=preset, places=places)
 
 
+def unread_transformer(
+    stored: StoredTransformer,
+    *,
+    dtype: torch.dtype,
+    change: Callable[[str, Tensor], Tensor] | None = None,
+) -> tuple[DiT, Unread]:
+    """The transformer, whose weights stay in their files until they are asked for."""
+    model, unread = _transformer(stored, dtype, change)
+    unread.lay(model)
+    return model.eval(), unread
+
+
 def load_transformer(
     stored: StoredTransformer,
     *,
@@ -139,18 +153,23 @@ def load_transformer(
     What modulates and norms is stored in fp32, as the makers do. Tensors go to the device one by
     one: the host never holds the model beside it.
     """
+    model, unread = _transformer(stored, dtype)
+    unread.fill(model, device=device, told=told)
+    return model.eval()
+
+
+def _transformer(
+    stored: StoredTransformer,
+    dtype: torch.dtype,
+    change: Callable[[str, Tensor], Tensor] | None = None,
+) -> tuple[DiT, Unread]:
     with torch.device("meta"):
         model = DiT(stored.preset, dtype=dtype)
-    fine = re.compile(r"(?:.*\.)?(?:table|norm(?:_[qk])?\.(?:weight|bias))|level_in\..*")
-    fill(
-        model,
-        stored.tensors,
-        stored.places,
-        lambda name: torch.float32 if fine.fullmatch(name) else dtype,
-        device=device,
-        told=told,
-    )
-    return model.eval()
+
+    def kind(name: str) -> torch.dtype:
+        return torch.float32 if _FINE.fullmatch(name) else dtype
+
+    return model, Unread(model, stored.tensors, stored.places, kind, change)
 
 
 def find_vae(path: str | Path) -> StoredVae:
@@ -175,11 +194,22 @@ def load_vae(
     told: Progress = silent,
 ) -> WanVae:
     """The autoencoder, frozen, on a device, that computes in dtype and is stored in it."""
+    model, unread = _vae(stored, dtype)
+    unread.fill(model, device=device, told=told)
+    return model.to(device).eval()
+
+
+def unread_vae(stored: StoredVae, *, dtype: torch.dtype) -> tuple[WanVae, Unread]:
+    """The autoencoder, whose weights stay in their files until they are asked for."""
+    model, unread = _vae(stored, dtype)
+    unread.lay(model)
+    return model.eval(), unread
+
+
+def _vae(stored: StoredVae, dtype: torch.dtype) -> tuple[WanVae, Unread]:
     with torch.device("meta"):
         model = WanVae(stored.preset, dtype=dtype)
-    places = stored.places
-    fill(model, stored.tensors, places, lambda name: dtype, device=device, told=told)
-    return model.to(device).eval()
+    return model, Unread(model, stored.tensors, stored.places, lambda name: dtype)
 
 
 def config_of(path: Path) -> dict[str, Any] | None:
