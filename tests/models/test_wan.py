@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
+from worldreel.models.unread import Unread, check
 from worldreel.models.wan import (
     find_transformer,
     find_vae,
@@ -18,7 +19,6 @@ from worldreel.models.wan import (
     looks_like,
     preset_of,
 )
-from worldreel.models.unread import Unread, check
 from worldreel.models.wan_files import Entry, Tensors
 from worldreel.models.wan_models import MODELS, VAES
 from worldreel.models.wan_names import transformer_place, vae_place

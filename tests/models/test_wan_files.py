@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from worldreel.errors import CheckpointError
 from worldreel.models.presets import WanVaePreset
 from worldreel.models.wan import (
+    described_transformer,
     find_transformer,
     find_vae,
     load_transformer,
     load_vae,
     looks_like,
-    unread_transformer,
 )
 from worldreel.models.wan_files import Entry, open_tensors
 from worldreel.models.wan_folder import find
@@ -281,9 +281,9 @@ def test_one_tensor_at_a_time_is_in_memory(state, tmp_path, monkeypatch):
 def test_weights_may_stay_in_their_files(state, tmp_path):
     stored = find_transformer(written(tmp_path / "m", state, shards=2))
     whole = load_transformer(stored, dtype=torch.bfloat16)
-    model, unread = unread_transformer(
-        stored, dtype=torch.bfloat16, change=lambda name, x: x + 1 if name == "head.bias" else x
-    )
+    model, unread = described_transformer(stored, dtype=torch.bfloat16)
+    unread.change = lambda name, x: x + 1 if name == "head.bias" else x
+    unread.lay(model)
     assert model.head.weight.untyped_storage().nbytes() <= 4  # described, and in no memory
     for (name, truth), slot in zip(whole.named_parameters(), model.parameters(), strict=True):
         assert unread.name_of(slot) == name and slot.shape == truth.shape

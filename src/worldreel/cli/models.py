@@ -1,7 +1,8 @@
 """`worldreel models`: what is here to make videos with, and what is fetched."""
 
 import json
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +12,13 @@ from worldreel.cli.progress import progress
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, context_settings=HELP)
 
+_SIZES = (8, 12, 16, 24, 48, 80)  # GiB of GPUs that are sold
 Name = Annotated[str, typer.Argument(help="OWNER/NAME, as `worldreel models list` shows it.")]
 
 
 @app.callback()
 def models() -> None:
-    """List, fetch, check and remove models."""
+    """List, fetch, check and remove models, and say what memory they take."""
 
 
 @app.command("list", context_settings=HELP)
@@ -30,6 +32,44 @@ def listed(as_json: AsJson = False) -> None:
     wide = max(len(one.name) for one in found)
     for one in found:
         print(f"{one.name:{wide}}  {_size(one.nbytes):>9}  {one.licence:12}  {one.path}")
+
+
+@app.command(context_settings=HELP)
+def memory(as_json: AsJson = False) -> None:
+    """Say how public models run in so much memory of a GPU, at the size they were made for.
+
+    It is what `--plan` says of a request, for bf16, guidance and a GPU that holds nothing else.
+    """
+    plan = import_module("worldreel.plan")
+    wan, torch = import_module("worldreel.models.wan_models"), import_module("torch")
+    found: dict[str, dict[str, Any]] = {}
+    for model in wan.MODELS:
+        width, height = map(int, model.size.split("x"))
+        asked = {"frames": model.frames, "width": width, "height": height}
+        made = [
+            plan.plan(plan.MODELS[model.name], dtype=torch.bfloat16, free=gib * 2**30, **asked)
+            for gib in _SIZES
+        ]
+        found[model.name] = {"size": model.size, "frames": model.frames}
+        found[model.name]["at"] = {gib: _run(one) for gib, one in zip(_SIZES, made, strict=True)}
+    if as_json:
+        print(json.dumps(found))
+        return
+    print("| model, size | " + " | ".join(f"{gib} GiB" for gib in _SIZES) + " |")
+    print("|---" * (1 + len(_SIZES)) + "|")
+    for name, one in found.items():
+        runs = " | ".join(
+            f"{run['way']}: {run['peak'] / 2**30:.1f}" if run["way"] else "no: " + run["advice"]
+            for run in one["at"].values()
+        )
+        print(f"| {name}, {one['size']}, {one['frames']} frames | {runs} |")
+
+
+def _run(made: Any) -> dict[str, Any]:
+    """The way that a plan has chosen and what it takes, or what would fit instead."""
+    if made.chosen is not None:
+        return {"way": made.chosen.name, "peak": made.chosen.peak}
+    return {"way": None, "advice": "; ".join(made.advice[1:])}
 
 
 @app.command(context_settings=HELP)

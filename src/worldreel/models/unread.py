@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError
+from worldreel.models.bits8 import Linear8, rounded
 from worldreel.models.wan_files import FETCH, Tensors
 from worldreel.models.wan_names import Place
 from worldreel.progress import Progress, silent
@@ -52,8 +53,9 @@ def check(module: nn.Module, source: Tensors, places: Mapping[str, Place]) -> No
 class Unread:
     """A module's weights, in files, and where each goes; they are read when they are asked for.
 
-    module: described alone ("meta"). kind: the type in which a tensor of ours is stored. change:
-    what else becomes of a tensor, by its name. A CheckpointError where the files do not fill it.
+    module: described alone ("meta"). kind: the type in which a tensor of ours is stored. A
+    CheckpointError where the files do not fill it. change: what else becomes of a tensor, by its
+    name. Layers that are put into 8 bits afterwards are said to `round`.
     """
 
     def __init__(
@@ -62,22 +64,42 @@ class Unread:
         source: Tensors,
         places: Mapping[str, Place],
         kind: Callable[[str], torch.dtype],
-        change: Callable[[str, Tensor], Tensor] | None = None,
     ) -> None:
         check(module, source, places)
-        self.source, self.kind, self.change = source, kind, change
+        self.source, self.kind = source, kind
+        self.change: Callable[[str, Tensor], Tensor] | None = None
+        self.eight: set[str] = set()
         self._own = dict(module.named_parameters())
         self._parts: dict[str, list[tuple[str, Place]]] = {name: [] for name in self._own}
         for key, place in places.items():
             self._parts[place.name].append((key, place))
         self._slots: dict[Tensor, str] = {}
+        self._rounded: tuple[str, tuple[Tensor, Tensor]] | None = None
 
-    def lay(self, module: nn.Module) -> nn.Module:
+    def round(self, module: nn.Module) -> None:
+        """Tell which of its layers are now in 8 bits."""
+        layers = module.named_modules()
+        self.eight = {name for name, layer in layers if isinstance(layer, Linear8)}
+
+    def lay(self, module: nn.Module) -> None:
         """Give it parameters that have their sizes and take no room."""
-        for name, own in self._own.items():
-            empty = torch.empty((), dtype=self.kind(name)).expand(own.shape)
+        for name, own in list(module.named_parameters()):
+            empty = torch.empty((), dtype=self._kind(name, own)).expand(own.shape)
             self._slots[_put(module, name, empty)] = name
-        return module
+
+    def fill(
+        self, module: nn.Module, *, device: torch.device | str = "cpu", told: Progress = silent
+    ) -> None:
+        """Give it its weights, frozen.
+
+        One tensor is read at a time and converted into its place, so that the peak is the model
+        and that tensor.
+        """
+        names = [name for name, _ in module.named_parameters()]
+        for n, name in enumerate(names):
+            told("load", n, len(names))
+            _put(module, name, self.read(name).to(device))
+        told("load", len(names), len(names))
 
     def name_of(self, slot: Tensor) -> str | None:
         """The name of a parameter that `lay` made, or None for any other tensor."""
@@ -85,7 +107,23 @@ class Unread:
 
     @torch.no_grad()
     def read(self, name: str) -> Tensor:
-        """One of our tensors, on the CPU."""
+        """One of our tensors, on the CPU; of a layer in 8 bits, its weight comes before its scale,
+        for which nothing is then read."""
+        layer, _, leaf = name.rpartition(".")
+        if layer not in self.eight or leaf == "bias":
+            return self._whole(name)
+        if self._rounded is None or self._rounded[0] != layer:
+            self._rounded = layer, rounded(self._whole(f"{layer}.weight"))
+        whole, scale = self._rounded[1]
+        if leaf == "scale":
+            self._rounded = None
+        return whole if leaf == "weight" else scale
+
+    def _kind(self, name: str, own: Tensor) -> torch.dtype:
+        layer, _, leaf = name.rpartition(".")
+        return own.dtype if layer in self.eight and leaf != "bias" else self.kind(name)
+
+    def _whole(self, name: str) -> Tensor:
         made = torch.empty_like(self._own[name], dtype=self.kind(name), device="cpu")
         for key, place in self._parts[name]:
             value = self.source.read(key)
@@ -93,19 +131,6 @@ class Unread:
             rows = len(value)
             made[rows * place.part : rows * (place.part + 1)].copy_(value)
         return made if self.change is None else self.change(name, made)
-
-    def fill(
-        self, module: nn.Module, *, device: torch.device | str = "cpu", told: Progress = silent
-    ) -> None:
-        """Give a module all of its weights, frozen.
-
-        One tensor is read at a time and converted into its place, so that the peak is the model
-        and that tensor.
-        """
-        for n, name in enumerate(self._own):
-            told("load", n, len(self._own))
-            _put(module, name, self.read(name).to(device))
-        told("load", len(self._own), len(self._own))
 
 
 def _put(module: nn.Module, name: str, value: Tensor) -> nn.Parameter:

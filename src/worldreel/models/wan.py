@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
@@ -129,18 +129,6 @@ def find_transformer(path: str | Path) -> StoredTransformer:
     return StoredTransformer(tensors=tensors, preset=preset, places=places)
 
 
-def unread_transformer(
-    stored: StoredTransformer,
-    *,
-    dtype: torch.dtype,
-    change: Callable[[str, Tensor], Tensor] | None = None,
-) -> tuple[DiT, Unread]:
-    """The transformer, whose weights stay in their files until they are asked for."""
-    model, unread = _transformer(stored, dtype, change)
-    unread.lay(model)
-    return model.eval(), unread
-
-
 def load_transformer(
     stored: StoredTransformer,
     *,
@@ -153,23 +141,20 @@ def load_transformer(
     What modulates and norms is stored in fp32, as the makers do. Tensors go to the device one by
     one: the host never holds the model beside it.
     """
-    model, unread = _transformer(stored, dtype)
+    model, unread = described_transformer(stored, dtype=dtype)
     unread.fill(model, device=device, told=told)
-    return model.eval()
+    return model
 
 
-def _transformer(
-    stored: StoredTransformer,
-    dtype: torch.dtype,
-    change: Callable[[str, Tensor], Tensor] | None = None,
-) -> tuple[DiT, Unread]:
+def described_transformer(stored: StoredTransformer, *, dtype: torch.dtype) -> tuple[DiT, Unread]:
+    """The transformer without its weights ("meta"), and they."""
     with torch.device("meta"):
         model = DiT(stored.preset, dtype=dtype)
 
     def kind(name: str) -> torch.dtype:
         return torch.float32 if _FINE.fullmatch(name) else dtype
 
-    return model, Unread(model, stored.tensors, stored.places, kind, change)
+    return model.eval(), Unread(model, stored.tensors, stored.places, kind)
 
 
 def find_vae(path: str | Path) -> StoredVae:
@@ -194,22 +179,16 @@ def load_vae(
     told: Progress = silent,
 ) -> WanVae:
     """The autoencoder, frozen, on a device, that computes in dtype and is stored in it."""
-    model, unread = _vae(stored, dtype)
+    model, unread = described_vae(stored, dtype=dtype)
     unread.fill(model, device=device, told=told)
-    return model.to(device).eval()
+    return model.to(device)
 
 
-def unread_vae(stored: StoredVae, *, dtype: torch.dtype) -> tuple[WanVae, Unread]:
-    """The autoencoder, whose weights stay in their files until they are asked for."""
-    model, unread = _vae(stored, dtype)
-    unread.lay(model)
-    return model.eval(), unread
-
-
-def _vae(stored: StoredVae, dtype: torch.dtype) -> tuple[WanVae, Unread]:
+def described_vae(stored: StoredVae, *, dtype: torch.dtype) -> tuple[WanVae, Unread]:
+    """The autoencoder without its weights ("meta"), and they."""
     with torch.device("meta"):
         model = WanVae(stored.preset, dtype=dtype)
-    return model, Unread(model, stored.tensors, stored.places, lambda name: dtype)
+    return model.eval(), Unread(model, stored.tensors, stored.places, lambda name: dtype)
 
 
 def config_of(path: Path) -> dict[str, Any] | None:
