@@ -40,6 +40,23 @@ def memory(as_json: AsJson = False) -> None:
 
     It is what `--plan` says of a request, for bf16, guidance and a GPU that holds nothing else.
     """
+    print(json.dumps(_runs()) if as_json else memory_table())
+
+
+def memory_table() -> str:
+    """How public models run in so much memory, in Markdown; docs/wan.md has it."""
+    lines = ["| model, size | " + " | ".join(f"{gib} GiB" for gib in _SIZES) + " |"]
+    lines.append("|---" * (1 + len(_SIZES)) + "|")
+    for name, one in _runs().items():
+        runs = " | ".join(
+            f"{run['way']}: {run['peak'] / 2**30:.1f}" if run["way"] else "no: " + run["advice"]
+            for run in one["at"].values()
+        )
+        lines.append(f"| {name}, {one['size']}, {one['frames']} frames | {runs} |")
+    return "\n".join(lines)
+
+
+def _runs() -> dict[str, dict[str, Any]]:
     plan = import_module("worldreel.plan")
     wan, torch = import_module("worldreel.models.wan_models"), import_module("torch")
     found: dict[str, dict[str, Any]] = {}
@@ -50,19 +67,9 @@ def memory(as_json: AsJson = False) -> None:
             plan.plan(plan.MODELS[model.name], dtype=torch.bfloat16, free=gib * 2**30, **asked)
             for gib in _SIZES
         ]
-        found[model.name] = {"size": model.size, "frames": model.frames}
-        found[model.name]["at"] = {gib: _run(one) for gib, one in zip(_SIZES, made, strict=True)}
-    if as_json:
-        print(json.dumps(found))
-        return
-    print("| model, size | " + " | ".join(f"{gib} GiB" for gib in _SIZES) + " |")
-    print("|---" * (1 + len(_SIZES)) + "|")
-    for name, one in found.items():
-        runs = " | ".join(
-            f"{run['way']}: {run['peak'] / 2**30:.1f}" if run["way"] else "no: " + run["advice"]
-            for run in one["at"].values()
-        )
-        print(f"| {name}, {one['size']}, {one['frames']} frames | {runs} |")
+        at = {gib: _run(one) for gib, one in zip(_SIZES, made, strict=True)}
+        found[model.name] = {"size": model.size, "frames": model.frames, "at": at}
+    return found
 
 
 def _run(made: Any) -> dict[str, Any]:
