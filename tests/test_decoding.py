@@ -50,16 +50,35 @@ def test_frames_are_handed_on_as_they_are_decoded(vae):
     assert heard == [("decode", 0, 4), ("decode", 1, 4)]
 
 
-def test_tiles_are_near_the_whole_and_meet_without_a_seam(vae):
-    latents = drawn(1, 4, 2, 9, 14) / 4
+class Wide:
+    """A decoder whose pixels are its latents' first channels, wide: tiles of it are exact."""
+
+    first_frame, stride = True, 8
+
+    def stream(self, latents, *, chunk, uint8):
+        assert uint8
+        for start in range(0, latents.shape[2], chunk):
+            piece = latents[:, :3, start : start + chunk]
+            frames = 4 * piece.shape[2] - (0 if start else 3)
+            pixels = piece.repeat_interleave(4, 2)[:, :, -frames:]
+            pixels = pixels.repeat_interleave(8, 3).repeat_interleave(8, 4)
+            yield (pixels * 40 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 4, 1)
+
+
+def test_tiles_come_to_their_places():
+    latents = drawn(1, 4, 3, 19, 14)
+    whole = decoding.whole(Wide(), latents, at_once=1)
+    assert np.array_equal(decoding.whole(Wide(), latents, at_once=1, tile=8), whole)
+
+
+def test_tiles_meet_without_a_seam(vae):
+    latents = drawn(1, 4, 2, 9, 14)
     whole = decoding.whole(vae, latents, at_once=1).astype(float)
     tiled = decoding.whole(vae, latents, at_once=1, tile=8).astype(float)
-    off = np.abs(tiled - whole)
-    assert 0 < off.mean() < 2 and off.max() < 40
-    # a step between neighbours is not larger where tiles meet than elsewhere
-    for axis in (2, 3):
-        steps = np.abs(np.diff(tiled - whole, axis=axis)).mean(axis=(0, 1, 5 - axis, 4))
-        assert steps.max() < 8 * steps.mean() + 1
+    off = tiled - whole
+    assert off.any()
+    edges = np.abs(np.diff(off, axis=3)).mean(axis=(0, 1, 2, 4))  # between columns of pixels
+    assert edges.max() < 6 * edges.mean()
     assert np.array_equal(decoding.whole(vae, latents, at_once=1, tile=14), whole)
 
 

@@ -113,10 +113,9 @@ def test_ways_are_those_of_a_device():
     model, asked = MODELS["wan2.1-t2v-14b"], LARGE | {"free": GIB}
     whole, eight = plan(model, device=cpu, **asked), plan(model, device=cpu, bits8=True, **asked)
     assert eight.strategies[0].peak < whole.strategies[0].peak - 12 * GIB
-    two, one = plan(model, **asked), whole  # CUDA holds the block that comes next, too
-    block = two.parts[1].block
-    assert next(s for s in two.strategies if s.way.streamed).way.ahead == 1
-    assert two.parts[1].streamed(1) - one.parts[1].streamed(0) in (0, block)
+    assert next(s for s in plan(model, **asked).strategies if s.way.streamed).way.ahead == 1
+    part = whole.parts[1]  # of 40 blocks, one and what is read for it, or two
+    assert part.streamed(1) - part.streamed(0) == part.block - part.passing
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -89,11 +89,14 @@ class Part:
     work: int
     block: int
     blocks: int
+    passing: int = 0  # a tensor of a block that was read and is not yet in its place
     count: int = 1  # networks of this size, of which one works at a time
 
     def streamed(self, ahead: int) -> int:
-        """Its weights where one block at a time is there, and so many that come next."""
-        return self.weights - max(0, self.blocks - 1 - ahead) * self.block
+        """Its weights where one block at a time is there, and so many that come next; or where one
+        is being read (none ahead)."""
+        passing = 0 if ahead else self.passing
+        return self.weights - max(0, self.blocks - 1 - ahead) * self.block + passing
 
 
 def peak(way: Way, text: Part, dit: Part, vae: Part) -> int:
@@ -243,6 +246,7 @@ def parts_of(model: Model, shape: Shape, how: Numbers, way: Way) -> tuple[Part, 
             work=footprint.painting(model.dit, words, shape, painted, together=model.together),
             block=block,
             blocks=count.blocks,
+            passing=kept * count.largest,
             count=model.experts,
         ),
         Part(

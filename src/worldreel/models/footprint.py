@@ -64,13 +64,15 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Numbers in a network, in one of its blocks, and in that block's matrices, of so many rows."""
+    """Numbers in a network, in one of its blocks, and in that block's matrices, of so many rows, and in
+    the largest of them."""
 
     all: int
     block: int
     blocks: int
     matrices: int = 0
     rows: int = 0
+    largest: int = 0
 
     def nbytes(self, stored: torch.dtype, *, bits8: bool) -> tuple[int, int]:
         """Bytes of the network and of a block. bits8: its matrices in 8 bits, a scale for a row."""
@@ -96,6 +98,7 @@ def params_of(preset: DitPreset | CompressorPreset | WanVaePreset) -> Count:
         blocks=len(model.all_blocks),
         matrices=sum(w.numel() for w in layers),
         rows=sum(len(w) for w in layers),
+        largest=max(w.numel() for w in layers),
     )
 
 
@@ -143,7 +146,9 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
         rows * (held + 4 * e * d) + cast * 3 * d * d,
         rows * (held + block + said + e * p.mlp) + cast * d * p.mlp,
     )
-    return max(rows * (held + max(stages)), *products)
+    # levels are fp32, and so is then what modulation is made with
+    levels = 0 if how.stored == torch.float32 else 6 * _FP32 * d * d
+    return max(rows * (held + max(stages)), *products, levels)
 
 
 def decoding(
