@@ -324,6 +324,7 @@ def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "load", lambda model, **_: engines["t2v"])
+    monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**40)
     at = ["--model", str(folders["t2v"][0])]
     asked = ["generate", "a cube", *at, "--size", "64x64", "--num-frames", "9", "--steps", "2"]
     assert main([*asked, "--plan"]) == 0

@@ -64,7 +64,7 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Count:
-    """Numbers in a network, in one of its blocks, and in that block's matrices, of so many rows, and in
+    """Numbers in a network, in one of its blocks, in that block's matrices, of so many rows, and in
     the largest of them."""
 
     all: int
