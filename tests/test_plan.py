@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 
+from worldreel.cli import main
 from worldreel.errors import RequestError
 from worldreel.models import footprint
 from worldreel.offload import ways
@@ -104,6 +105,15 @@ def test_small_memory_holds_what_it_should():
     assert small.chosen is not None and not small.chosen.way.bits8
     large = plan(MODELS["wan2.1-t2v-14b"], free=24 * GIB, **LARGE)
     assert large.chosen is not None and large.chosen.way.streamed and not large.chosen.way.bits8
+
+
+def test_the_command_tells_every_public_model(capsys):
+    assert main(["models", "memory", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == set(MODELS) - {"marble"}
+    assert told["wan2.1-t2v-1.3b"]["at"]["8"]["peak"] < 8 * GIB
+    assert told["wan2.1-t2v-14b"]["at"]["8"]["way"] is None
+    assert "would fit" in told["wan2.1-t2v-14b"]["at"]["8"]["advice"]
 
 
 def test_ways_are_those_of_a_device():
