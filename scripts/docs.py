@@ -2,6 +2,7 @@
 
     docs/cli.md    the whole command line, from its own help
     docs/rulers.md how often the rulers of the report card are right, from their calibration
+    docs/wan.md    its table of memory, from the plan
     docs/*.md      line numbers in links like [`Canvas`](../src/worldreel/canvas.py#L12): the text
                    names what is defined at that line
 
@@ -16,10 +17,12 @@ import typer.main
 from typer.cli import get_docs_for_click
 
 from worldreel.cli import app
+from worldreel.cli.models import memory_table
 from worldreel.eval import calibration, report
 
 ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"\[`(?P<name>[\w.]+)(?:\(\))?`\]\((?P<path>[^)#]+\.py)#L\d+\)")
+TABLE = re.compile(r"\| model, size \|.*\n(?:\|.*\n)+")
 DEFAULT = re.compile(r"\[default: \((.+?)\)\]")  # typer's brackets around what None stands for
 HEAD = "<!-- Written by `make docs` from the program's own help; edit the help instead. -->\n\n"
 
@@ -81,6 +84,8 @@ def renumbered(page: Path) -> str:
 def pages() -> dict[Path, str]:
     """Every page with generated parts, as it should read."""
     found = {page: renumbered(page) for page in sorted((ROOT / "docs").rglob("*.md"))}
+    wan = ROOT / "docs/wan.md"
+    found[wan] = TABLE.sub(lambda _: memory_table() + "\n", found[wan], count=1)
     return found | {ROOT / "docs/cli.md": cli(), ROOT / "docs/rulers.md": rulers()}
 
 

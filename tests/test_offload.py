@@ -3,9 +3,11 @@
 import pytest
 import torch
 
+from worldreel.models.bits8 import quantise
 from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_DIT
-from worldreel.offload import Turns, stream_blocks
+from worldreel.models.wan import described_transformer, find_transformer, load_transformer
+from worldreel.offload import Turns, Way, stream_blocks, turns_of, weights_of
 from worldreel.tokens import positions
 
 CPU = torch.device("cpu")
@@ -72,3 +74,62 @@ def test_one_network_at_a_time(model):
         turns.need(1)
         assert (turns.copies, turns.most) == (2, 1)
     assert model.head.weight.data_ptr() == homes[1]
+
+
+@pytest.fixture
+def filed(tmp_path):
+    """A transformer with its weights, and one that leaves them in its file."""
+    from diffusers import WanTransformer3DModel
+
+    torch.manual_seed(0)
+    WanTransformer3DModel(
+        num_attention_heads=2, attention_head_dim=12, in_channels=8, out_channels=8, text_dim=16,
+        ffn_dim=32, freq_dim=16, num_layers=LAYERS, patch_size=(1, 1, 1),
+    ).save_pretrained(tmp_path)  # fmt: skip
+    stored = find_transformer(tmp_path)
+    whole = load_transformer(stored, dtype=torch.float32)
+    model, unread = described_transformer(stored, dtype=torch.float32)
+    unread.lay(model)
+    return whole, model, unread
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_blocks_come_from_files(filed, ahead):
+    whole, model, unread = filed
+    way = Way(freed=True, in_turn=True, streamed=True, ahead=ahead)
+    text, vae = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    with turns_of(way, text, vae, [model], CPU, [unread]) as turns, torch.inference_mode():
+        here = []
+        for block in model.blocks:
+            block.register_forward_hook(
+                lambda *_: here.append(
+                    sum(b.mlp_in.weight.untyped_storage().nbytes() > 4 for b in model.blocks)
+                )
+            )
+        assert torch.equal(output(model, calls=2), output(whole))
+        assert max(here) <= 1 + ahead and len(here) == 2 * LAYERS
+        turns.need(0)  # another network's turn: no block stays
+        assert all(p.untyped_storage().nbytes() <= 4 for p in model.parameters())
+    assert not any(m._forward_pre_hooks for m in model.modules())
+
+
+def test_blocks_in_8_bits_come_from_files(filed):
+    _, model, unread = filed
+    with torch.device("meta"):
+        shell = DiT(model.preset)
+    for block in shell.blocks:
+        quantise(block)
+    unread.round(shell)
+    unread.fill(shell)
+    truth, _, _ = filed
+    got, want = output(shell), output(truth)
+    assert shell.blocks[1].mlp_in.weight.dtype == torch.int8
+    assert torch.cosine_similarity(got.flatten(), want.flatten(), 0) > 0.999
+    bias = shell.blocks[1].mlp_in.bias
+    assert torch.equal(bias, truth.blocks[1].mlp_in.bias)
+
+
+def test_weights_are_named_wherever_they_are(filed):
+    whole, model, unread = filed
+    named = dict(weights_of(model, [unread]))
+    assert all(torch.equal(named[name], value) for name, value in whole.state_dict().items())

@@ -324,6 +324,7 @@ def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "load", lambda model, **_: engines["t2v"])
+    monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**40)
     at = ["--model", str(folders["t2v"][0])]
     asked = ["generate", "a cube", *at, "--size", "64x64", "--num-frames", "9", "--steps", "2"]
     assert main([*asked, "--plan"]) == 0
@@ -344,18 +345,43 @@ def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mp4", "a.reel", "b.mp4", "b.reel"]
 
 
-def test_networks_may_take_turns(folders, engines):
-    """What is computed is the same when one network at a time is on the device."""
-    cpu = torch.device("cpu")
-    model = engine.load(folders["pair"][0], dtype="float32", text=letters())
-    parts = {"text": model.text, "dit": model.dit, "compressor": model.compressor}
-    turned = engine.Engine(
-        settings=model.settings, device=cpu, public=model.public, in_turn=True, **parts
-    )
+@pytest.mark.parametrize(
+    "way",
+    [
+        "text encoder freed after use",
+        "one network at a time",
+        "decoded latent by latent; text encoder by layers; blocks streamed",
+    ],
+)
+def test_less_memory_gives_the_same_bytes(folders, engines, way):
+    """What is computed is the same when weights come from their files just before use."""
+    made = engine.load(folders["pair"][0], dtype="float32", text=letters(), way=way)
+    held = [p.untyped_storage().nbytes() for p in made.dit.parameters()]
+    assert max(held) <= 4  # nothing is read yet
     asked = {"image": picture(), "num_frames": 5, **SMALL}
-    video = turned.generate("a cube", **asked)
-    assert turned.turns.most == 1
-    assert torch.equal(video.latents, engines["pair"].generate("a cube", **asked).latents)
+    video, truth = (e.generate("a cube", **asked) for e in (made, engines["pair"]))
+    assert made.turns.most == 1 and made.space == engines["pair"].space
+    assert torch.equal(video.latents, truth.latents)
+    off = np.abs(video.frames.astype(int) - truth.frames)
+    assert off.max() <= (made.way.at_once == 1)  # smaller sums round otherwise
+
+
+def test_weights_in_8_bits_are_near(folders, engines):
+    made = engine.load(folders["t2v"][0], dtype="float32", text=letters(), weights="int8")
+    assert made.dit.blocks[0].mlp_in.weight.dtype == torch.int8 and made.way.bits8
+    asked = {"num_frames": 5, "seed": 3, **SMALL}
+    near, truth = (e.generate("a cube", **asked).latents for e in (made, engines["t2v"]))
+    assert not torch.equal(near, truth)
+    assert torch.cosine_similarity(near.flatten(), truth.flatten(), 0) > 0.999
+    for wrong in ({"weights": "int4"}, {"way": "magic"}):
+        with pytest.raises(RequestError, match="weights are|unknown way"):
+            engine.load(folders["t2v"][0], text=letters(), **wrong)
+
+
+def test_loading_takes_the_first_way_that_fits(folders, monkeypatch):
+    monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**20)
+    made = engine.load(folders["t2v"][0], dtype="float32", text=letters())
+    assert made.way.freed and made.way.in_turn and not made.way.bits8
 
 
 def test_marble_takes_loras_too(tiny_model, tmp_path):

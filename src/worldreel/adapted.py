@@ -12,7 +12,7 @@ kept) does not change by itself: read the words anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -81,6 +81,13 @@ def merge(model: DiT, loras: Weighted, *, keep: bool = True) -> Adapted:
     for name, parts in changes.items():
         own[name].copy_(_changed(own[name], parts))
     return Adapted(model=model, changes=changes, originals=originals)
+
+
+def changing(model: DiT, loras: Weighted) -> Callable[[str, Tensor], Tensor]:
+    """What LoRAs make of a tensor of a transformer that is described alone, by the tensor's name:
+    as `merge`, for weights that are yet to be read."""
+    changes = _changes(model, loras)
+    return lambda name, read: _changed(read, changes[name]) if name in changes else read
 
 
 def attach(model: DiT, loras: Weighted) -> Adapted:

@@ -23,6 +23,7 @@ from torch import Generator, Tensor, nn
 
 from worldreel import canvas, clips, flow, guidance, loading, montage, public, samplers, tokens
 from worldreel.canvas import Canvas
+from worldreel.decoding import whole as decoded
 from worldreel.device import DTYPES, best_dtype, find_device
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
@@ -33,9 +34,10 @@ from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings
 from worldreel.models.streaming import Past
 from worldreel.models.text import TextEncoder
+from worldreel.models.unread import Unread
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
-from worldreel.offload import Turns
+from worldreel.offload import RESIDENT, Way, turns_of, weights_of
 from worldreel.progress import Progress, silent
 from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.public import Public
@@ -54,14 +56,17 @@ def load(
     threads: int | None = None,
     loras: Loras = (),
     text: WanText | None = None,
-    in_turn: bool = False,
+    way: str = "auto",
+    weights: str = "auto",
     progress: Progress | None = None,
 ) -> Engine:
     """A model by name (one that is packaged), by folder, or by file; ours or public Wan weights.
 
     dtype: "auto", "float32" or "bfloat16". loras: (file, strength) each, written into the weights.
-    text: instead of the text encoder beside public weights. in_turn: one network at a time is on
-    the device. A CheckpointError says what is wrong with a folder.
+    text: instead of the text encoder beside public weights. way: one of `offload.ways`, how to run
+    in less memory; "auto": the first with which a clip of the model's own size fits what is free.
+    weights: "int8", a transformer's blocks in 8 bits; "auto": where nothing else fits. A
+    CheckpointError says what is wrong with a folder.
     """
     where = find_device(device)
     if dtype != "auto" and dtype not in DTYPES:
@@ -71,7 +76,11 @@ def load(
         if threads < 1:
             raise RequestError(f"{threads} threads were asked for: give 1 or more")
         torch.set_num_threads(threads)
-    made = loading.parts(model, dtype=kind, loras=loras, text=text, told=progress or silent)
+    how = loading.way(model, way, weights, where, kind)
+    told = progress or silent
+    made = loading.parts(
+        model, dtype=kind, loras=loras, text=text, way=how, device=where, told=told
+    )
     return Engine(
         settings=made.settings,
         text=made.text,
@@ -80,7 +89,8 @@ def load(
         device=where,
         public=made.public,
         loras=made.loras,
-        in_turn=in_turn and where.type != "cpu",
+        way=how,
+        unread=made.unread,
     )
 
 
@@ -97,15 +107,19 @@ class Engine(Tasks):
         device: torch.device,
         public: Public | None = None,
         loras: tuple[tuple[str, float], ...] = (),
-        in_turn: bool = False,
+        way: Way = RESIDENT,
+        unread: tuple[Unread, ...] = (),
     ) -> None:
         self.settings, self.device = settings, device
         self.text: Any = text  # ours or Wan's; `prompt` knows which
         self.dit = dit
         self.compressor: Any = compressor  # `encode` and `decode` know which
         self.public, self.loras = public, loras
-        self.turns = Turns(self._networks(), device) if in_turn else None
-        if not in_turn:
+        self.way, self._unread = way, unread
+        self.at_once = way.at_once or AT_ONCE
+        experts = [part for part in self._networks() if isinstance(part, DiT)]
+        self.turns = turns_of(way, text, compressor, experts, device, unread)
+        if self.turns is None:
             for network in self._networks():
                 network.to(device)
 
@@ -143,7 +157,7 @@ class Engine(Tasks):
     def space(self) -> str:
         """What tells this compressor's latents from another's."""
         total = hashlib.sha256()
-        for name, tensor in sorted(self.compressor.state_dict().items()):
+        for name, tensor in sorted(weights_of(self.compressor, self._unread)):
             total.update(name.encode())
             total.update(tensor.detach().cpu().float().numpy().tobytes())
         return total.hexdigest()[:16]
@@ -171,7 +185,8 @@ class Engine(Tasks):
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
         stills, fitted = montage.stills(made, self.encode)
         write = rewriter(request.rewrite)
-        self._need(0)
+        if self.public is None:
+            self._need(0)
         said = hear(self.text, made.prompt, write, seed=made.seed, name=made.model)
         words = said.words()
         notes = [*made.notes, *heard(words, made.model), *fitted, *said.notes(made.model)]
@@ -186,6 +201,8 @@ class Engine(Tasks):
                     "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
                     " and for 20 steps or more"
                 )
+        if self.public is not None and made.guidance_scale != 1:
+            self.unsaid()  # it is remembered: later the text encoder may have left
         for note in notes:  # before the painting, which takes long
             warnings.warn(note, RequestWarning, stacklevel=stacklevel)
         told("prompt", 1, 1)
@@ -235,12 +252,12 @@ class Engine(Tasks):
             if not begins:
                 self.compressor.encode(self._pixels(frames[[0] * (1 + FRAMES)]), **past)
         told("clip", 0, count)
-        for first in range(0, count, AT_ONCE):
-            part = frames[FRAMES * first : FRAMES * (first + AT_ONCE)]
+        for first in range(0, count, self.at_once):
+            part = frames[FRAMES * first : FRAMES * (first + self.at_once)]
             if past and not past["past"].begun:
                 part = part[FRAMES - 1 :]
             parts.append(self.compressor.encode(self._pixels(part), **past).cpu())
-            told("clip", min(first + AT_ONCE, count), count)
+            told("clip", min(first + self.at_once, count), count)
         return torch.cat(parts, dim=2)
 
     def _pixels(self, frames: np.ndarray) -> Tensor:
@@ -292,7 +309,6 @@ class Engine(Tasks):
 
     def unsaid(self) -> Tensor:
         """The states of no words, 1 L E, of public weights."""
-        self._need(0)
         return self.text.states("")[0]
 
     def _velocity(
@@ -366,26 +382,14 @@ class Engine(Tasks):
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
         Where a clip's first latent is one frame, it stands four times here, as `encode` takes it.
-        past: the latent before the first (B C 1 h w), where latents go on from others. As many are
-        decoded each time, so that a latent gives the same bytes whatever stands around it: sums
-        over a smaller batch may round otherwise.
+        past: the latent before the first (B C 1 h w), where latents go on from others.
         """
-        b, _, t, h, w = latents.shape
         self._need(1)
-        c = self.compressor
-        out = np.empty((b, FRAMES * t, c.stride * h, c.stride * w, 3), dtype=np.uint8)
-        padding = latents[:, :, -1:].expand(-1, -1, -t % AT_ONCE, -1, -1)
-        padded = torch.cat([latents, padding], dim=2).to(self.device)
-        done = 0
-        told("decode", 0, t)
-        asked = {} if c.first_frame else {"past": past, "ring": ring}
-        for part in c.stream(padded, chunk=AT_ONCE, **asked):
-            pixels = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
-            pixels = rearrange(pixels, "b c f h w -> b f h w c").cpu().numpy()
-            if c.first_frame and not done:
-                pixels = np.concatenate([*[pixels[:, :1]] * (FRAMES - 1), pixels], axis=1)
-            place = out[:, done : done + pixels.shape[1]]
-            place[:] = pixels[:, : place.shape[1]]
-            done += place.shape[1]
-            told("decode", done // FRAMES, t)
-        return out
+        return decoded(
+            self.compressor,
+            latents.to(self.device),
+            at_once=self.at_once,
+            tile=self.way.tile,
+            told=told,
+            **({} if self.compressor.first_frame else {"past": past, "ring": ring}),
+        )

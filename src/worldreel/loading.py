@@ -13,20 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from worldreel import adapted, checkpoint, lora, plan, samplers, shelf
 from worldreel.checkpoint import PACKAGED
 from worldreel.errors import CheckpointError, RequestError
-from worldreel.models import wan_text
+from worldreel.models import bits8, wan_text
 from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import DiT
 from worldreel.models.presets import CompressorPreset, DitPreset, Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.models.wan import load_transformer, load_vae
+from worldreel.models.unread import Unread
+from worldreel.models.wan import described_transformer, described_vae
 from worldreel.models.wan_folder import Found, find
 from worldreel.models.wan_models import MODELS, WanModel
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
+from worldreel.offload import RESIDENT, Way, ways
 from worldreel.progress import Progress, silent
 from worldreel.public import Public
 from worldreel.request import Limits
@@ -47,6 +50,7 @@ class Parts:
     compressor: Compressor | WanVae
     public: Public | None = None
     loras: tuple[tuple[str, float], ...] = ()  # names and strengths
+    unread: tuple[Unread, ...] = ()  # weights that are still in their files
 
 
 def parts(
@@ -55,18 +59,21 @@ def parts(
     dtype: torch.dtype,
     loras: Loras = (),
     text: WanText | None = None,
+    way: Way = RESIDENT,
+    device: torch.device | None = None,
     told: Progress = silent,
 ) -> Parts:
     """The networks of a model, on the CPU, with LoRAs written into them.
 
-    text: instead of the text encoder in the folder of public weights.
+    text: instead of the text encoder in the folder of public weights. way: how they will run on a
+    device; what of public weights comes and goes there is not read yet.
     """
     given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
     if folder is not None:
         made = _own(folder, dtype, given)
     else:
-        made = _public(find(model), dtype, given, text, told)
+        made = _public(find(model), dtype, given, text, way, device, told)
     return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
 
 
@@ -157,6 +164,38 @@ def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
     return plan.wan(own), limits
 
 
+def way(
+    model: str | Path, name: str, weights: str, device: torch.device, dtype: torch.dtype
+) -> Way:
+    """How a model runs: by a name, or ("auto") the first way in which a clip of its own size fits
+    what is free; where none does, the one that takes least. weights: "auto" or "int8"."""
+    if weights not in ("auto", "int8"):
+        raise RequestError(f"weights are auto or int8, not {weights!r}")
+    known = ways(device, bits8=weights == "int8")
+    if name not in ("auto", *known):
+        raise RequestError(f"unknown way {name!r} on this device: one of auto, {', '.join(known)}")
+    if own_folder(located(model)) is not None:
+        if weights == "int8":
+            raise RequestError("weights in 8 bits are for public weights: leave it out")
+        return known["all resident" if name == "auto" else name]
+    if name != "auto":
+        return known[name]
+    about, limits = described(model)
+    assert limits is not None
+    width, height = limits.base_sizes[limits.default_aspect]
+    made = plan.plan(
+        about,
+        frames=1 + FRAMES * round((limits.default_seconds * limits.fps) / FRAMES),
+        height=height,
+        width=width,
+        dtype=dtype,
+        free=plan.free_bytes(device),
+        device=device,
+        bits8=weights == "int8",
+    )
+    return known[(made.chosen or made.strategies[-1]).name]
+
+
 def model_of(found: Found) -> WanModel:
     """The public model that was found, or one of other sizes that is sampled as its nearest kin."""
     preset = found.transformers[0].preset
@@ -179,6 +218,8 @@ def _public(
     dtype: torch.dtype,
     loras: Sequence[tuple[Path, float]],
     text: WanText | None,
+    way: Way,
+    device: torch.device | None,
     told: Progress,
 ) -> Parts:
     """Public weights; all that is missing or cannot be is said before any is read."""
@@ -206,20 +247,47 @@ def _public(
         raise error
     preset = found.transformers[0].preset
     changes = [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
-    vae = load_vae(found.vae, dtype=torch.float32, told=told)  # as its makers compute it
+    vae, unread = described_vae(found.vae, dtype=torch.float32)  # as its makers compute it
     if vae.frames != FRAMES:
         raise CheckpointError(f"{found.path}: {vae.frames} frames a latent, and not {FRAMES}")
+    networks: list[tuple[nn.Module, Unread]] = [(vae, unread)]
     if text is None:
         assert found.text is not None and found.tokenizer is not None
-        text = wan_text.load_text(found.text, found.tokenizer, dtype=dtype)
+        text, unread = wan_text.described_text(found.text, found.tokenizer, dtype=dtype)
+        networks.append((text, unread))
     experts = []
     for i, stored in enumerate(found.transformers):
-        expert = load_transformer(stored, dtype=dtype, told=told)
-        adapted.merge(expert, [(pair[i], strength) for pair, strength in changes], keep=False)
+        expert, unread = described_transformer(stored, dtype=dtype)
+        unread.change = adapted.changing(expert, [(pair[i], held) for pair, held in changes])
+        if way.bits8:
+            for block in expert.all_blocks:
+                bits8.quantise(block)
+            unread.round(expert)
         experts.append(expert)
+        networks.append((expert, unread))
+    kept = device is not None and device.type != "cpu" and _room(found, dtype)
+    waiting = []
+    for network, unread in networks:
+        if way.freed and (network is text or not kept):
+            unread.lay(network)
+            waiting.append(unread)
+        else:
+            unread.fill(network, told=told)
     low = experts[1] if len(experts) > 1 else None
     public = Public(model=model, low=low, boundary=found.boundary)
-    return Parts(settings=public.settings, text=text, dit=experts[0], compressor=vae, public=public)
+    return Parts(
+        settings=public.settings,
+        text=text,
+        dit=experts[0],
+        compressor=vae,
+        public=public,
+        unread=tuple(waiting),
+    )
+
+
+def _room(found: Found, dtype: torch.dtype) -> bool:
+    """Whether main memory holds what comes and goes; else it comes from the files each time."""
+    return found.nbytes(dtype) * (1 + plan.MARGIN) <= plan.free_bytes(torch.device("cpu"))
 
 
 def _pair(

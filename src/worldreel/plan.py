@@ -30,10 +30,11 @@ from worldreel.models.presets import (
     WanVaePreset,
 )
 from worldreel.models.wan_models import WanModel
+from worldreel.offload import Way, ways
 
 # The tests hold an estimate to this share of the truth, and glibc keeps about as much of what was
-# freed, as long as tensors are below 32 MiB: as much must be to spare.
-MARGIN = 0.2
+# freed, as long as tensors are below 32 MiB: as much must be to spare. CUDA's allocator keeps less.
+MARGIN, MARGIN_CUDA = 0.2, 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class Model:
     experts: int = 1
     together: bool = False
     at_once: int = 2
+    exact: bool = False
 
 
 _UMT5 = Words(  # the numbers in its file
@@ -61,7 +63,8 @@ _UMT5 = Words(  # the numbers in its file
 def wan(model: WanModel) -> Model:
     """What a plan must know of a public model."""
     m = model
-    return Model(name=m.name, dit=m.dit, vae=m.vae, text=_UMT5, experts=m.experts, at_once=3)
+    return Model(name=m.name, dit=m.dit, vae=m.vae, text=_UMT5, experts=m.experts, at_once=3,
+                 exact=True)  # fmt: skip
 
 
 MODELS: dict[str, Model] = {
@@ -86,62 +89,38 @@ class Part:
     work: int
     block: int
     blocks: int
-    aside: int = 0  # of its weights, those that are looked up and may stay in main memory
+    passing: int = 0  # a tensor of a block that was read and is not yet in its place
     count: int = 1  # networks of this size, of which one works at a time
 
-    @property
-    def streamed(self) -> int:
-        """Its weights where two blocks are there at a time: the one at work and the next."""
-        return self.weights - self.aside - max(0, self.blocks - 2) * self.block
+    def streamed(self, ahead: int) -> int:
+        """Its weights where one block at a time is there, and so many that come next; or where one
+        is being read (none ahead)."""
+        passing = 0 if ahead else self.passing
+        return self.weights - max(0, self.blocks - 1 - ahead) * self.block + passing
 
 
-@dataclass(frozen=True, kw_only=True)
-class Way:
-    """How to run: what of three networks must be there at once. A way also does what those before
-    it do. latents: decoded at a time. bits8: weights are kept in 8 bits."""
-
-    peak: Callable[[Part, Part, Part], int]
-    latents: int | None = None
-    bits8: bool = False
-
-
-def _resident(text: Part, dit: Part, vae: Part) -> int:
-    work = max(text.work, dit.work, vae.work)
-    return text.weights + dit.count * dit.weights + vae.weights + work
-
-
-def _freed(text: Part, dit: Part, vae: Part) -> int:
-    rest = dit.count * dit.weights + vae.weights + max(dit.work, vae.work)
-    return max(text.weights + text.work, rest)
-
-
-def _in_turn(*parts: Part) -> int:
-    return max(part.weights + part.work for part in parts)
-
-
-def _streamed(*parts: Part) -> int:
-    return max(part.streamed + part.work for part in parts)
-
-
-# The first that fits is taken: each costs more time than those before it. Decoding a latent at a
-# time costs little, streaming costs a transfer of all weights a step, 8 bits change the frames.
-WAYS: dict[str, Way] = {
-    "all resident": Way(peak=_resident),
-    "text encoder freed after use": Way(peak=_freed),
-    "one network at a time": Way(peak=_in_turn),
-    "decoded latent by latent": Way(peak=_in_turn, latents=1),
-    "blocks streamed": Way(peak=_streamed, latents=1),
-    "weights in 8 bits": Way(peak=_streamed, latents=1, bits8=True),
-}
+def peak(way: Way, text: Part, dit: Part, vae: Part) -> int:
+    """What of three networks must be there at once: bytes."""
+    if not way.freed:
+        weights = text.weights + dit.count * dit.weights + vae.weights
+        return weights + max(text.work, dit.work, vae.work)
+    reading = text.work + (text.streamed(way.ahead) if way.by_layers else text.weights)
+    if not way.in_turn:
+        rest = dit.count * dit.weights + vae.weights + max(dit.work, vae.work)
+        return max(reading, rest)
+    painting = dit.work + (dit.streamed(way.ahead) if way.streamed else dit.weights)
+    return max(reading, painting, vae.weights + vae.work)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strategy:
-    """A way to run, the most that it needs in bytes, and whether that fits with a margin."""
+    """A way to run, the most that it takes in bytes, that with a margin, and whether it fits."""
 
     name: str
     peak: int
+    need: int
     fits: bool
+    way: Way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +143,11 @@ class Plan:
         """The first strategy that fits, or None."""
         return next((s for s in self.strategies if s.fits), None)
 
+    def estimate(self) -> str:
+        """What the chosen way takes, in words."""
+        most = min(s.peak for s in self.strategies) if self.chosen is None else self.chosen.peak
+        return f"it takes at most {said(most)}, of {said(self.free)} that are free"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"chosen": None if self.chosen is None else self.chosen.name}
 
@@ -178,10 +162,11 @@ class Plan:
             name = part.name if part.count == 1 else f"{part.name}, {part.count} of them"
             weights = part.count * part.weights
             lines.append(f"  {name:30}{said(weights):>11}{said(part.work):>11}")
-        lines.append(f"{'':43}{'at most':>11}")
+        wide = max(len(s.name) for s in self.strategies)
+        lines.append(f"  {'':{wide}}{'at most':>11}")
         for s in self.strategies:
             mark = "  <- the first that fits" if s is self.chosen else "  fits" if s.fits else ""
-            lines.append(f"  {s.name:41}{said(s.peak):>11}{mark}")
+            lines.append(f"  {s.name:{wide}}{said(s.peak):>11}{mark}")
         return "\n".join([*lines, *self.advice])
 
 
@@ -202,22 +187,27 @@ def plan(
     clips: int = 1,
     guided: bool = True,
     levels: int = 1,
-    ways: Sequence[str] = tuple(WAYS),
+    device: torch.device | None = None,
+    bits8: bool = False,
 ) -> Plan:
     """What painting and decoding clips of a size takes, and how to do it with `free` bytes.
 
     dtype: what is computed in; stored: what weights are kept in (dtype). levels: different ones
-    among a clip's tokens, more than 1 where some are kept or loosened. ways: those that the caller
-    can do. A RequestError where the model makes no such size.
+    among a clip's tokens, more than 1 where some are kept or loosened. device: where it runs, CUDA
+    if it is not said. bits8: the transformer's blocks are in 8 bits. A RequestError where the model
+    makes no such size.
     """
-    if unknown := [name for name in ways if name not in WAYS]:
-        raise RequestError(f"unknown strategy {unknown[0]!r}: one of {', '.join(WAYS)}")
     how = Numbers(dtype=dtype, stored=stored or dtype, guided=guided, levels=levels)
-    shape = _shape(model, frames, height, width, clips)
-    found = _strategies(model, shape, how, ways, free)
+    shape = shape_of(model, frames, height, width, clips)
+    where = torch.device("cuda") if device is None else device
+
+    def at(shape: Shape) -> tuple[Strategy, ...]:
+        return _strategies(model, shape, how, where, bits8, free)
+
+    found = at(shape)
     advice: tuple[str, ...] = ()
     if not any(s.fits for s in found):
-        advice = tuple(_advice(model, (frames, height, width), clips, how, ways, free))
+        advice = tuple(_advice(model, (frames, height, width), clips, found[-1], at))
     return Plan(
         model=model.name,
         frames=frames,
@@ -226,41 +216,43 @@ def plan(
         dtype=str(dtype).removeprefix("torch."),
         tokens=shape.tokens(model.dit.patch),
         free=free,
-        parts=parts_of(model, shape, how),
+        parts=parts_of(model, shape, how, next(s.way for s in found if s.fits or s is found[-1])),
         strategies=found,
         advice=advice,
     )
 
 
-def parts_of(
-    model: Model, shape: Shape, how: Numbers, at_once: int | None = None
-) -> tuple[Part, Part, Part]:
-    """Text encoder, transformer and decoder; so many latents are decoded at a time."""
-    kept, words = how.stored.itemsize, model.text
-    params, block = footprint.params_of(model.dit)
-    vae = model.vae
-    decoder = kept * footprint.params_of(vae)[0]
+def parts_of(model: Model, shape: Shape, how: Numbers, way: Way) -> tuple[Part, Part, Part]:
+    """Text encoder, transformer and decoder in a way to run."""
+    kept, words, at_once = how.stored.itemsize, model.text, way.at_once or model.at_once
+    count, fine = footprint.params_of(model.dit), footprint.params_of(model.vae)
+    weights, block = count.nbytes(how.stored, bits8=way.bits8)
+    painted = replace(how, stored=torch.int8) if way.bits8 else how
+    decoded = replace(how, dtype=torch.float32, stored=torch.float32) if model.exact else how
+    decoder = decoded.stored.itemsize * fine.all
+    # public models' table of words stays in its file
+    table = words.table if model.exact else 0
     return (
         Part(
             name="text encoder",
-            weights=kept * words.params,
+            weights=kept * (words.params - table),
             work=footprint.reading(words, how),
             block=kept * (words.params - words.table) // words.layers,
             blocks=words.layers,
-            aside=kept * words.table,
         ),
         Part(
             name="transformer",
-            weights=kept * params,
-            work=footprint.painting(model.dit, words, shape, how, together=model.together),
-            block=kept * block,
-            blocks=model.dit.layers,
+            weights=weights,
+            work=footprint.painting(model.dit, words, shape, painted, together=model.together),
+            block=block,
+            blocks=count.blocks,
+            passing=kept * count.largest,
             count=model.experts,
         ),
         Part(
             name="decoder",
             weights=decoder,
-            work=footprint.decoding(vae, shape, how, at_once or model.at_once),
+            work=footprint.decoding(model.vae, shape, decoded, at_once, way.tile),
             block=decoder,
             blocks=1,
         ),
@@ -268,18 +260,21 @@ def parts_of(
 
 
 def _strategies(
-    model: Model, shape: Shape, how: Numbers, ways: Sequence[str], free: int
+    model: Model, shape: Shape, how: Numbers, device: torch.device, bits8: bool, free: int
 ) -> tuple[Strategy, ...]:
-    found = []
-    for name in ways:
-        way = WAYS[name]
-        numbers = replace(how, stored=torch.int8) if way.bits8 else how
-        peak = way.peak(*parts_of(model, shape, numbers, way.latents))
-        found.append(Strategy(name=name, peak=peak, fits=peak * (1 + MARGIN) <= free))
+    """The ways there are; one that takes as much as one before it is left out."""
+    found: list[Strategy] = []
+    margin = MARGIN if device.type == "cpu" else MARGIN_CUDA
+    for name, way in ways(device, bits8=bits8).items():
+        most = peak(way, *parts_of(model, shape, how, way))
+        if not found or most < found[-1].peak:
+            need = int(most * (1 + margin))
+            found.append(Strategy(name=name, peak=most, need=need, fits=need <= free, way=way))
     return tuple(found)
 
 
-def _shape(model: Model, frames: int, height: int, width: int, clips: int) -> Shape:
+def shape_of(model: Model, frames: int, height: int, width: int, clips: int = 1) -> Shape:
+    """The latents of clips of a size; a RequestError where the model makes no such."""
     vae = model.vae
     causal = isinstance(vae, WanVaePreset)
     stride, each = (vae.stride, vae.frames) if causal else (STRIDE, FRAMES)
@@ -297,15 +292,13 @@ def _advice(
     model: Model,
     size: tuple[int, int, int],
     clips: int,
-    how: Numbers,
-    ways: Sequence[str],
-    free: int,
+    least: Strategy,
+    at: Callable[[Shape], Sequence[Strategy]],
 ) -> Iterator[str]:
     """What would fit: fewer frames of this size, or as many of a smaller one."""
 
     def fits(frames: int, height: int, width: int) -> bool:
-        shape = _shape(model, frames, height, width, clips)
-        return any(s.fits for s in _strategies(model, shape, how, ways, free))
+        return any(s.fits for s in at(shape_of(model, frames, height, width, clips)))
 
     frames, height, width = size
     vae = model.vae
@@ -316,8 +309,7 @@ def _advice(
     sizes = [(h, max(grid, round(width * h / height / grid) * grid))
              for h in range(height - grid, 0, -grid)]  # fmt: skip
     smaller = next(((h, w) for h, w in sizes if fits(frames, h, w)), None)
-    least = min(s.peak for s in _strategies(model, _shape(model, *size, clips), how, ways, free))
-    yield f"nothing fits: it needs {said(int(least * (1 + MARGIN)))} free, a margin included"
+    yield f"nothing fits: it needs {said(least.need)} free, a margin included"
     if fewer:
         yield f"{fewer[0]} frames of {width}x{height} would fit"
     if smaller:

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
+from worldreel.models.unread import Unread, check
 from worldreel.models.wan import (
     find_transformer,
     find_vae,
@@ -18,7 +19,7 @@ from worldreel.models.wan import (
     looks_like,
     preset_of,
 )
-from worldreel.models.wan_files import Entry, Tensors, check, fill
+from worldreel.models.wan_files import Entry, Tensors
 from worldreel.models.wan_models import MODELS, VAES
 from worldreel.models.wan_names import transformer_place, vae_place
 from worldreel.models.wan_vae import WanVae
@@ -152,7 +153,7 @@ def test_real_widths_equal_diffusers():
     state = dict(peer.named_parameters())
     places = {k: transformer_place(k, ours.preset) for k in state}
     source = dataclasses.replace(on_meta(state), pickled=state)
-    fill(ours, source, places, lambda name: torch.float32)
+    Unread(ours, source, places, lambda name: torch.float32).fill(ours)
     assert differ(ours, peer.eval(), (1, 4, 2, 4, 4)) < 1e-4
 
 

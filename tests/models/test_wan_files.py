@@ -10,10 +10,16 @@ import torch
 from safetensors.torch import save_file
 
 from worldreel.errors import CheckpointError
-from worldreel.models import wan_files
 from worldreel.models.presets import WanVaePreset
-from worldreel.models.wan import find_transformer, find_vae, load_transformer, load_vae, looks_like
-from worldreel.models.wan_files import open_tensors
+from worldreel.models.wan import (
+    described_transformer,
+    find_transformer,
+    find_vae,
+    load_transformer,
+    load_vae,
+    looks_like,
+)
+from worldreel.models.wan_files import Entry, open_tensors
 from worldreel.models.wan_folder import find
 from worldreel.models.wan_models import MODELS, WAN21_VAE
 
@@ -259,30 +265,47 @@ def test_foreign_files_are_refused_by_name(tmp_path, key, word):
 def test_one_tensor_at_a_time_is_in_memory(state, tmp_path, monkeypatch):
     stored = find_transformer(written(tmp_path / "m", state, shards=2))
     alive, peak = weakref.WeakSet(), []
-    opened = wan_files.safe_open
+    rows = Entry.rows
 
-    def watched(*args):
-        file = opened(*args)
-        get = file.__enter__().get_tensor
+    def watched(entry, first, count):
+        peak.append(len(alive))
+        value = rows(entry, first, count)
+        alive.add(value)
+        return value
 
-        class Watched:
-            def __enter__(self):
-                return self
-
-            def __exit__(self, *error):
-                return file.__exit__(*error)
-
-            def get_tensor(self, key):
-                peak.append(len(alive))
-                value = get(key)
-                alive.add(value)
-                return value
-
-        return Watched()
-
-    monkeypatch.setattr(wan_files, "safe_open", watched)
+    monkeypatch.setattr(Entry, "rows", watched)
     load_transformer(stored, dtype=torch.bfloat16)
     assert len(peak) == len(state) and max(peak) <= 1
+
+
+def test_weights_may_stay_in_their_files(state, tmp_path):
+    stored = find_transformer(written(tmp_path / "m", state, shards=2))
+    whole = load_transformer(stored, dtype=torch.bfloat16)
+    model, unread = described_transformer(stored, dtype=torch.bfloat16)
+    unread.change = lambda name, x: x + 1 if name == "head.bias" else x
+    unread.lay(model)
+    assert model.head.weight.untyped_storage().nbytes() <= 4  # described, and in no memory
+    for (name, truth), slot in zip(whole.named_parameters(), model.parameters(), strict=True):
+        assert unread.name_of(slot) == name and slot.shape == truth.shape
+        read = unread.read(name)
+        assert read.dtype == slot.dtype == truth.dtype
+        assert torch.equal(read, truth + (name == "head.bias"))
+    assert unread.name_of(torch.zeros(1)) is None
+
+
+def test_rows_are_read_without_the_others(state, tmp_path):
+    key = next(k for k, v in state.items() if v.ndim == 2)
+    for file in ("a.safetensors", "a.pth"):
+        (save_file if file.endswith("rs") else torch.save)(state, tmp_path / file)
+        tensors = open_tensors(tmp_path / file)
+        assert torch.equal(tensors.rows(key, [3, 0, 3]), state[key][[3, 0, 3]])
+    tensors = open_tensors(tmp_path / "a.safetensors")
+    os.truncate(tmp_path / "a.safetensors", 200)
+    with pytest.raises(CheckpointError, match="was cut"):
+        tensors.read(key)
+    (tmp_path / "a.safetensors").unlink()
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        tensors.rows(key, [0])
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from worldreel.cli.options import (
     ShowPlan,
     Steps,
     Variations,
+    Weights,
     Words,
 )
 from worldreel.request import Request
@@ -44,6 +45,7 @@ def connect(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -71,6 +73,7 @@ def connect(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"FIRST": first, "SECOND": second})

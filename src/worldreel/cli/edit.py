@@ -26,6 +26,7 @@ from worldreel.cli.options import (
     Steps,
     Time,
     Variations,
+    Weights,
 )
 from worldreel.request import Request
 
@@ -55,6 +56,7 @@ def edit(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -84,6 +86,7 @@ def edit(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"CLIP": clip, "--mask": mask})

@@ -24,6 +24,7 @@ from worldreel.cli.options import (
     ShowPlan,
     Steps,
     Variations,
+    Weights,
     Words,
 )
 from worldreel.request import Request
@@ -48,6 +49,7 @@ def extend(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -75,6 +77,7 @@ def extend(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"CLIP": clip})

@@ -26,6 +26,7 @@ from worldreel.cli.options import (
     Steps,
     Time,
     Variations,
+    Weights,
     Words,
 )
 from worldreel.errors import RequestError
@@ -59,6 +60,7 @@ def fill(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -90,6 +92,7 @@ def fill(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"CLIP": clip, "--mask": mask})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from worldreel.cli.options import MARBLE
 from worldreel.errors import RequestError
@@ -14,11 +14,8 @@ from worldreel.request import Request, plan
 if TYPE_CHECKING:
     from worldreel.plan import Plan
 
-# What the engine can do, in the order of preference; on the CPU taking turns frees nothing.
-_WAYS = ("all resident", "one network at a time")
 
-
-def foretell(request: Request, *, told: bool) -> Plan | None:
+def foretell(request: Request, *, told: bool, weights: str = "auto") -> Plan | None:
     """The plan of a request's memory; a RequestError where nothing fits.
 
     told: also of what is packaged, which fits everywhere and need not be counted, and where nothing
@@ -44,13 +41,21 @@ def foretell(request: Request, *, told: bool) -> Plan | None:
         free=memory.free_bytes(where),
         guided=asked.guidance_scale != 1,
         levels=2 if asked.clips or asked.timeline.keyframes else 1,
-        ways=_WAYS[:1] if where.type == "cpu" else _WAYS,
+        device=where,
+        bits8=weights == "int8",
     )
     if made.chosen is None and not told:
         raise RequestError(f"{model.name}: {'; '.join(made.advice)} (--plan shows all of it)")
     return made
 
 
-def in_turn(made: Any) -> bool:
-    """Whether networks are to take turns on the device."""
-    return made is not None and made.chosen is not None and made.chosen.name == _WAYS[1]
+def way(made: Plan | None) -> str:
+    """The name of the way to run that was chosen."""
+    return "auto" if made is None or made.chosen is None else made.chosen.name
+
+
+def noted(made: Plan | None) -> list[str]:
+    """What a person should know of how it is run."""
+    if made is None or made.chosen is None or not made.chosen.way.freed:
+        return []
+    return [f"to fit the memory: {made.chosen.name}; {made.estimate()}"]

@@ -22,6 +22,7 @@ from worldreel.cli.options import (
     ShowPlan,
     Steps,
     Variations,
+    Weights,
 )
 from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
 from worldreel.request import LONGEST_PROMPT, Request
@@ -105,6 +106,7 @@ def generate(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -142,6 +144,7 @@ def generate(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, read, notes)

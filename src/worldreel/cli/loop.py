@@ -22,6 +22,7 @@ from worldreel.cli.options import (
     ShowPlan,
     Steps,
     Variations,
+    Weights,
 )
 from worldreel.errors import RequestError
 from worldreel.request import Request
@@ -66,6 +67,7 @@ def loop(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -97,6 +99,7 @@ def loop(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"WHAT": what if clip else None})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worldreel import provenance
-from worldreel.cli.forecast import foretell, in_turn
+from worldreel.cli.forecast import foretell, noted, way
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
@@ -42,6 +42,7 @@ class Files:
     as_json: bool
     quiet: bool
     loras: tuple[str, ...] = ()  # as written
+    weights: str = "auto"
     plan: bool = False  # nothing is made, and what it would take is told
 
 
@@ -91,7 +92,8 @@ def make(
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
-    foretold = foretell(request, told=files.plan)
+    foretold = foretell(request, told=files.plan, weights=files.weights)
+    notes = [*notes, *noted(foretold)]
     if files.plan:
         assert foretold is not None
         print(json.dumps(foretold.to_json()) if files.as_json else foretold.table())
@@ -118,7 +120,7 @@ def make(
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)
         engine = import_module("worldreel.engine").load(
-            request.model, loras=loras, in_turn=in_turn(foretold), progress=told
+            request.model, loras=loras, way=way(foretold), weights=files.weights, progress=told
         )
         told("load", 1, 1)
         loaded = time.perf_counter() - started

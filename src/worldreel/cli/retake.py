@@ -22,6 +22,7 @@ from worldreel.cli.options import (
     Steps,
     Time,
     Variations,
+    Weights,
     Words,
 )
 from worldreel.errors import RequestError
@@ -44,6 +45,7 @@ def retake(
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
+    weights: Weights = "auto",
     show_plan: ShowPlan = False,
     contact_sheet: Sheet = None,
     latents: Latents = None,
@@ -72,6 +74,7 @@ def retake(
         as_json=as_json,
         quiet=quiet,
         loras=tuple(lora or ()),
+        weights=weights,
         plan=show_plan,
     )
     make(request, files, {"CLIP": clip})

@@ -177,6 +177,11 @@ class DiT(nn.Module):
         self.table = nn.Parameter(torch.zeros(1, 2, p.dim))
         self.head = Linear(p.dim, (p.out_channels or p.channels) * area)
 
+    @property
+    def all_blocks(self) -> list[nn.Module]:
+        """Its own blocks, then VACE's."""
+        return [*self.blocks, *(self.vace.blocks if self.vace is not None else ())]
+
     @torch.no_grad()
     def init(self, generator: torch.Generator) -> DiT:
         """Fresh weights. Modulation and the head start at zero, so every block starts as identity
@@ -214,8 +219,7 @@ class DiT(nn.Module):
                 raise ValueError("no words: this preset has no null word, so it needs a prompt")
             needs_mask = mask is not None
             h = self.text_in(torch.cat(parts, dim=1).to(self.dtype))
-            blocks = [*self.blocks, *(self.vace.blocks if self.vace is not None else ())]
-            pairs = [block.cross_attn.read(h) for block in blocks]  # type: ignore[union-attr]
+            pairs = [block.cross_attn.read(h) for block in self.all_blocks]  # type: ignore[operator]
             out.append(
                 Read(
                     keys=[k for k, _ in pairs],

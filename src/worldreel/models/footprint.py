@@ -11,6 +11,7 @@ import functools
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import DiT
@@ -61,16 +62,44 @@ class Numbers:
     levels: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """Numbers in a network, in one of its blocks, in that block's matrices, of so many rows, and in
+    the largest of them."""
+
+    all: int
+    block: int
+    blocks: int
+    matrices: int = 0
+    rows: int = 0
+    largest: int = 0
+
+    def nbytes(self, stored: torch.dtype, *, bits8: bool) -> tuple[int, int]:
+        """Bytes of the network and of a block. bits8: its matrices in 8 bits, a scale for a row."""
+        block = stored.itemsize * self.block
+        if bits8:
+            block += self.matrices * (1 - stored.itemsize) + _FP32 * self.rows
+        return stored.itemsize * (self.all - self.blocks * self.block) + self.blocks * block, block
+
+
 @functools.cache
-def params_of(preset: DitPreset | CompressorPreset | WanVaePreset) -> tuple[int, int]:
-    """Numbers in a network, and in one of its blocks."""
+def params_of(preset: DitPreset | CompressorPreset | WanVaePreset) -> Count:
+    """What a network weighs; one without blocks is a block."""
     kinds = {DitPreset: DiT, CompressorPreset: Compressor, WanVaePreset: WanVae}
     with torch.device("meta"):
         model = kinds[type(preset)](preset)
     total = sum(x.numel() for x in model.state_dict().values())
     if not isinstance(model, DiT):
-        return total, total
-    return total, sum(x.numel() for x in model.blocks[0].state_dict().values())
+        return Count(all=total, block=total, blocks=1)
+    layers = [m.weight for m in model.blocks[0].modules() if isinstance(m, nn.Linear)]
+    return Count(
+        all=total,
+        block=sum(x.numel() for x in model.blocks[0].state_dict().values()),
+        blocks=len(model.all_blocks),
+        matrices=sum(w.numel() for w in layers),
+        rows=sum(len(w) for w in layers),
+        largest=max(w.numel() for w in layers),
+    )
 
 
 def reading(words: Words, how: Numbers) -> int:
@@ -117,16 +146,30 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
         rows * (held + 4 * e * d) + cast * 3 * d * d,
         rows * (held + block + said + e * p.mlp) + cast * d * p.mlp,
     )
-    return max(rows * (held + max(stages)), *products)
+    # levels are fp32, and so is then what modulation is made with
+    levels = 0 if how.stored == torch.float32 else 6 * _FP32 * d * d
+    return max(rows * (held + max(stages)), *products, levels)
 
 
-def decoding(vae: CompressorPreset | WanVaePreset, shape: Shape, how: Numbers, at_once: int) -> int:
-    """A decode of so many latents at a time, and the whole clip's frames in bytes."""
-    area, part = shape.height * shape.width, min(at_once, shape.latents)
+def decoding(
+    vae: CompressorPreset | WanVaePreset,
+    shape: Shape,
+    how: Numbers,
+    at_once: int,
+    tile: int | None = None,
+) -> int:
+    """A decode of so many latents at a time, and the whole clip's frames in bytes.
+
+    tile: it decodes squares of so many latents.
+    """
+    part = min(at_once, shape.latents)
+    high, wide = (side if tile is None else min(tile, side) for side in (shape.height, shape.width))
+    area, all_of_it = high * wide, shape.height * shape.width
     if isinstance(vae, WanVaePreset):
-        frames = 3 * shape.latents * vae.frames * area * vae.stride**2
-        return shape.clips * (frames + _causal(vae, part, area, how))
-    frames = shape.latents * area * _PIXELS
+        frames = 3 * shape.latents * vae.frames * all_of_it * vae.stride**2
+        blended = 3 * _FP32 * vae.frames * part * area * vae.stride**2 if tile is not None else 0
+        return shape.clips * (frames + 3 * blended + _causal(vae, part, area, how))
+    frames = shape.latents * all_of_it * _PIXELS
     pixels = _FP32 * at_once * area * _PIXELS
     # the part before is still looked at, as fp32 and as bytes
     before = pixels + pixels // _FP32 if shape.latents > at_once else 0
@@ -169,5 +212,6 @@ def _causal(v: WanVaePreset, latents: int, area: int, how: Numbers) -> int:
             frames, area, given = frames * (2 if temporal[i] else 1), 4 * area, after
     held += 2 * area * widths[-1] * v.decoder
     pixels = 3 * v.patch**2 * frames * area
-    bytes_out = 3 * _FP32 * pixels  # in fp32, in order, and the part before
+    # folded and in order, in fp32 while it is made bytes, and they, with those of the part before
+    bytes_out = how.dtype.itemsize * pixels + (_FP32 + 2) * pixels
     return how.dtype.itemsize * (held + room + work) + bytes_out

@@ -21,12 +21,14 @@ from torch import nn
 from worldreel.errors import CheckpointError
 from worldreel.models.dit import DiT
 from worldreel.models.presets import DitPreset, WanVaePreset
-from worldreel.models.wan_files import Tensors, check, fill, open_tensors
+from worldreel.models.unread import Unread, check
+from worldreel.models.wan_files import Tensors, open_tensors
 from worldreel.models.wan_models import VAES
 from worldreel.models.wan_names import Place, transformer_name, transformer_place, vae_place
 from worldreel.models.wan_vae import WanVae
 from worldreel.progress import Progress, silent
 
+_FINE = re.compile(r"(?:.*\.)?(?:table|norm(?:_[qk])?\.(?:weight|bias))|level_in\..*")
 _HEAD = 128  # channels of a head in every public Wan model: shapes alone do not tell it
 _PLAIN = "worldreel reads Wan 2.1 and 2.2: text to video, TI2V-5B, I2V-A14B and VACE"
 
@@ -139,18 +141,20 @@ def load_transformer(
     What modulates and norms is stored in fp32, as the makers do. Tensors go to the device one by
     one: the host never holds the model beside it.
     """
+    model, unread = described_transformer(stored, dtype=dtype)
+    unread.fill(model, device=device, told=told)
+    return model
+
+
+def described_transformer(stored: StoredTransformer, *, dtype: torch.dtype) -> tuple[DiT, Unread]:
+    """The transformer without its weights ("meta"), and they."""
     with torch.device("meta"):
         model = DiT(stored.preset, dtype=dtype)
-    fine = re.compile(r"(?:.*\.)?(?:table|norm(?:_[qk])?\.(?:weight|bias))|level_in\..*")
-    fill(
-        model,
-        stored.tensors,
-        stored.places,
-        lambda name: torch.float32 if fine.fullmatch(name) else dtype,
-        device=device,
-        told=told,
-    )
-    return model.eval()
+
+    def kind(name: str) -> torch.dtype:
+        return torch.float32 if _FINE.fullmatch(name) else dtype
+
+    return model.eval(), Unread(model, stored.tensors, stored.places, kind)
 
 
 def find_vae(path: str | Path) -> StoredVae:
@@ -175,11 +179,16 @@ def load_vae(
     told: Progress = silent,
 ) -> WanVae:
     """The autoencoder, frozen, on a device, that computes in dtype and is stored in it."""
+    model, unread = described_vae(stored, dtype=dtype)
+    unread.fill(model, device=device, told=told)
+    return model.to(device)
+
+
+def described_vae(stored: StoredVae, *, dtype: torch.dtype) -> tuple[WanVae, Unread]:
+    """The autoencoder without its weights ("meta"), and they."""
     with torch.device("meta"):
         model = WanVae(stored.preset, dtype=dtype)
-    places = stored.places
-    fill(model, stored.tensors, places, lambda name: dtype, device=device, told=told)
-    return model.to(device).eval()
+    return model.eval(), Unread(model, stored.tensors, stored.places, lambda name: dtype)
 
 
 def config_of(path: Path) -> dict[str, Any] | None:

@@ -11,24 +11,22 @@ stored in a way that is not understood, are a CheckpointError that says what to 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import math
 import pickle
 import re
 import struct
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
+from torch import Tensor
 
 from worldreel.errors import CheckpointError
-from worldreel.models.wan_names import Place
-from worldreel.progress import Progress, silent
 
 PICKLES = {".pth", ".pt", ".bin", ".ckpt"}
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<n>\d{5})-of-(?P<of>\d{5})\.safetensors")
@@ -41,18 +39,30 @@ _DTYPES = {
 _EIGHT = (torch.float8_e4m3fn, torch.float8_e5m2)
 _SCALES = ("scale_weight", "weight_scale")  # of fp8 repacks, beside the `weight` that they scale
 _OF_INPUTS = re.compile(r"(?:.*\.)?(?:scaled_fp8|scale_input|input_scale)")  # not needed to read
-_FETCH = "fetch or copy it again"
+FETCH = "fetch or copy it again"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One tensor on the disk. scale: the entry that an fp8 one is multiplied by."""
+    """One tensor on the disk. start: of its bytes in the file, which a pickle does not tell.
+    scale: the entry that an fp8 one is multiplied by."""
 
     file: Path
     key: str
     shape: tuple[int, ...]
     dtype: torch.dtype
+    start: int = 0
     scale: Entry | None = None
+
+    def rows(self, first: int, count: int) -> Tensor:
+        """Some rows of it, read and not mapped: what is read is all that is then in memory."""
+        each = math.prod(self.shape[1:])
+        nbytes = count * each * self.dtype.itemsize
+        start = self.start + first * each * self.dtype.itemsize
+        data = np.fromfile(self.file, np.uint8, count=nbytes, offset=start)
+        if len(data) != nbytes:
+            raise CheckpointError(f"{self.file} was cut while it was in use: {FETCH}")
+        return torch.from_numpy(data).view(self.dtype).reshape(count, *self.shape[1:])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,31 +85,39 @@ class Tensors:
         """Numbers in all tensors."""
         return sum(math.prod(entry.shape) for entry in self.entries.values())
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[Callable[[str], Tensor]]:
-        """A function from a name to its tensor, on the CPU, of its stored type (fp8: fp32)."""
-        with contextlib.ExitStack() as stack:
-            files: dict[Path, Any] = {}
+    def read(self, name: str) -> Tensor:
+        """A tensor, on the CPU, of its stored type (fp8: fp32)."""
+        entry = self.entries[name]
+        if entry.scale is None:
+            return self._stored(entry)
+        scale = self._stored(entry.scale).float()
+        rows = (-1, *(1,) * (len(entry.shape) - 1)) if scale.numel() > 1 else ()
+        return self._stored(entry).float().mul_(scale.reshape(rows))
 
-            def stored(entry: Entry) -> Tensor:
-                if entry.key in self.pickled:
-                    return self.pickled[entry.key]
-                if entry.file not in files:
-                    files[entry.file] = stack.enter_context(safe_open(entry.file, "pt"))
-                return files[entry.file].get_tensor(entry.key)
+    def rows(self, name: str, which: Sequence[int]) -> Tensor:
+        """Some rows of a tensor, without the others."""
+        entry = self.entries[name]
+        if entry.scale is not None or entry.key in self.pickled:
+            return self.read(name)[list(which)]
+        with _said(self.path):
+            return torch.cat([entry.rows(row, 1) for row in which])
 
-            def read(name: str) -> Tensor:
-                entry = self.entries[name]
-                if entry.scale is None:
-                    return stored(entry)
-                scale = stored(entry.scale).float()
-                rows = (-1, *(1,) * (len(entry.shape) - 1)) if scale.numel() > 1 else ()
-                return stored(entry).float().mul_(scale.reshape(rows))
+    def _stored(self, entry: Entry) -> Tensor:
+        if entry.key in self.pickled:
+            return self.pickled[entry.key]
+        with _said(self.path):
+            if not entry.shape:
+                return dataclasses.replace(entry, shape=(1,)).rows(0, 1)[0]
+            return entry.rows(0, entry.shape[0])
 
-            try:
-                yield read
-            except (SafetensorError, OSError) as error:
-                raise CheckpointError(f"{self.path} cannot be read ({error}): {_FETCH}") from None
+
+@contextlib.contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """What the system says of a file that cannot be read, as an error of ours."""
+    try:
+        yield
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): {FETCH}") from None
 
 
 def open_tensors(path: str | Path) -> Tensors:
@@ -141,7 +159,7 @@ def _in_folder(folder: Path) -> Path:
             raise CheckpointError(f"{folder} has several weights ({names}): give the file to read")
         if found:
             return found[0]
-    raise CheckpointError(f"{folder} holds no weights (safetensors): {_FETCH}")
+    raise CheckpointError(f"{folder} holds no weights (safetensors): {FETCH}")
 
 
 def _indexed(index: Path) -> dict[str, Entry]:
@@ -149,11 +167,11 @@ def _indexed(index: Path) -> dict[str, Entry]:
         home = json.loads(index.read_text("utf-8"))["weight_map"]
         files = {str(name) for name in home.values()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{index} is no index of weights ({error}): {_FETCH}") from None
+        raise CheckpointError(f"{index} is no index of weights ({error}): {FETCH}") from None
     outside = sorted(name for name in files if Path(name).name != name)
     if outside or not files:
         odd = f"names {outside[0]!r}, which is not beside it" if outside else "names no file"
-        raise CheckpointError(f"{index} {odd}: {_FETCH}")
+        raise CheckpointError(f"{index} {odd}: {FETCH}")
     missing = sorted(name for name in files if not (index.parent / name).is_file())
     if missing:
         raise CheckpointError(
@@ -168,7 +186,7 @@ def _indexed(index: Path) -> dict[str, Entry]:
     lost = sorted(set(home) - set(entries))
     if lost:
         raise CheckpointError(
-            f"{index.parent / home[lost[0]]} lacks {lost[0]!r}, which its index promises: {_FETCH}"
+            f"{index.parent / home[lost[0]]} lacks {lost[0]!r}, which its index promises: {FETCH}"
         )
     return entries
 
@@ -185,9 +203,7 @@ def _sharded(shard: Path) -> dict[str, Entry]:
         part = _header(file)
         twice = sorted(set(part) & set(entries))
         if twice:
-            raise CheckpointError(
-                f"{twice[0]!r} is in two shards, of which {file} is one: {_FETCH}"
-            )
+            raise CheckpointError(f"{twice[0]!r} is in two shards, of which {file} is one: {FETCH}")
         entries |= part
     return entries
 
@@ -199,7 +215,7 @@ def _header(file: Path) -> dict[str, Entry]:
         start = stream.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
         if not 2 <= length <= size - 8:
-            raise CheckpointError(f"{file} is truncated, or no file of safetensors: {_FETCH}")
+            raise CheckpointError(f"{file} is truncated, or no file of safetensors: {FETCH}")
         text = stream.read(length)
     try:
         about = json.loads(text)
@@ -211,15 +227,16 @@ def _header(file: Path) -> dict[str, Entry]:
                 key=key,
                 shape=tuple(map(int, tensor["shape"])),
                 dtype=_DTYPES.get(tensor["dtype"], torch.uint8),
+                start=8 + length + int(tensor["data_offsets"][0]),
             )
             for key, tensor in about.items()
         }
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise CheckpointError(f"{file} has a damaged header ({error!r}): {_FETCH}") from None
+        raise CheckpointError(f"{file} has a damaged header ({error!r}): {FETCH}") from None
     if 8 + length + end != size:
         raise CheckpointError(
             f"{file} has {size} bytes of {8 + length + end}, it is truncated or was changed: "
-            f"{_FETCH}"
+            f"{FETCH}"
         )
     return entries
 
@@ -242,7 +259,7 @@ def _unpickled(file: Path) -> dict[str, Tensor]:
         ) from None
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{file} is truncated or damaged ({line}): {_FETCH}") from None
+        raise CheckpointError(f"{file} is truncated or damaged ({line}): {FETCH}") from None
     odd = not isinstance(held, Mapping) or not all(isinstance(v, Tensor) for v in held.values())
     if odd or not held:
         raise CheckpointError(f"{file} is no table of named tensors: give a model's weights")
@@ -256,7 +273,7 @@ def _described(
     prefix = next((p for p in _PREFIXES if any(k.startswith(p) for k in entries)), "")
     named = {key.removeprefix(prefix): entry for key, entry in entries.items()}
     if len(named) != len(entries):
-        raise CheckpointError(f"{path} has tensors both with and without {prefix!r}: {_FETCH}")
+        raise CheckpointError(f"{path} has tensors both with and without {prefix!r}: {FETCH}")
     scales = {name: entry for name, entry in named.items() if name.rpartition(".")[2] in _SCALES}
     plain = {}
     for name, entry in named.items():
@@ -270,9 +287,7 @@ def _described(
                     f"{path} stores {name!r} in fp8 without a scale, which loses what it was: "
                     "give the bf16 or fp16 weights"
                 )
-            entry = Entry(
-                file=entry.file, key=entry.key, shape=entry.shape, dtype=entry.dtype, scale=scale
-            )
+            entry = dataclasses.replace(entry, scale=scale)
         elif not entry.dtype.is_floating_point:
             raise CheckpointError(
                 f"{path} stores {name!r} as integers, a quantiser's work that is not read here: "
@@ -280,69 +295,3 @@ def _described(
             )
         plain[name] = entry
     return Tensors(path=path, entries=plain, pickled=pickled or {})
-
-
-def check(module: nn.Module, source: Tensors, places: Mapping[str, Place]) -> None:
-    """That files fill a module, name by name and shape by shape; nothing is read for it.
-
-    places: for each name in the files, where it goes.
-    """
-    own = dict(module.named_parameters())
-    filled: dict[str, set[int]] = {}
-    for key, place in places.items():
-        target, given = own.get(place.name), torch.empty(source.entries[key].shape, device="meta")
-        if target is None:
-            raise CheckpointError(f"{source.path} has {key!r}, for which the model has no place")
-        try:
-            turned = given if place.turn is None else place.turn(given)
-        except (RuntimeError, ValueError):
-            turned = given
-        expected = (target.shape[0] // place.parts, *target.shape[1:])
-        if turned.shape != expected:
-            raise CheckpointError(
-                f"{source.path} has {key!r} of {tuple(given.shape)}, which does not make the "
-                f"{expected} that the model's config says: the two are of different models"
-            )
-        filled.setdefault(place.name, set()).add(place.part)
-    parts = {place.name: place.parts for place in places.values()}
-    lacking = [name for name in own if len(filled.get(name, ())) < parts.get(name, 1)]
-    if lacking:
-        raise CheckpointError(
-            f"{source.path} lacks {len(lacking)} of the model's {len(own)} tensors, "
-            f"{lacking[0]!r} first: {_FETCH}"
-        )
-
-
-@torch.no_grad()
-def fill(
-    module: nn.Module,
-    source: Tensors,
-    places: Mapping[str, Place],
-    kind: Callable[[str], torch.dtype],
-    *,
-    device: torch.device | str = "cpu",
-    told: Progress = silent,
-) -> None:
-    """Give a module that is described alone ("meta") its weights, frozen.
-
-    One tensor is read at a time and converted into its place, so that the peak is the model and
-    that tensor. kind: the type in which a tensor of ours is stored.
-    """
-    check(module, source, places)
-    own = dict(module.named_parameters())
-    done: dict[str, Tensor] = {}
-    with source.reading() as read:
-        for n, (key, place) in enumerate(places.items()):
-            told("load", n, len(places))
-            if place.name not in done:
-                done[place.name] = torch.empty_like(
-                    own[place.name], dtype=kind(place.name), device=device
-                )
-            value = read(key)
-            value = value if place.turn is None else place.turn(value)
-            rows = len(value)
-            done[place.name][rows * place.part : rows * (place.part + 1)].copy_(value)
-    told("load", len(places), len(places))
-    for name, value in done.items():
-        home, _, leaf = name.rpartition(".")
-        setattr(module.get_submodule(home), leaf, nn.Parameter(value, requires_grad=False))

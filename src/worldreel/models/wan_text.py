@@ -1,8 +1,8 @@
 """The words of public Wan models: UMT5's encoder, which reads any sentence in many languages.
 
 What splits a sentence into tokens and what makes states of them are given to `WanText`, so that it
-does not know where they come from; `load_text` takes them from a model's folder. The encoder itself
-is transformers', an extra.
+does not know where they come from; `described_text` takes them from a model's folder. The encoder
+itself is transformers', an extra.
 
 Shapes: B batch, L tokens, E width of a state.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,12 @@ from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError, MissingExtraError
 from worldreel.extras import missing
+from worldreel.models.unread import Unread
 from worldreel.models.wan_files import open_tensors
+from worldreel.models.wan_names import Place
 
 LENGTH = 512  # tokens: public models were trained with as many, whatever a prompt has
+_REMEMBERED = 4  # prompts, so that variations need no second look at an encoder that has left
 
 # The original names of a block's layers, and transformers'.
 _BLOCK = {
@@ -38,6 +41,7 @@ _BLOCK = {
     "ffn.fc1": "layer.1.DenseReluDense.wi_1",
     "ffn.fc2": "layer.1.DenseReluDense.wo",
 }
+_TABLES = ("shared.weight", "encoder.embed_tokens.weight")  # two names of one
 _XXL = {
     "vocab_size": 256_384, "d_model": 4096, "d_kv": 64, "d_ff": 10_240, "num_heads": 64,
     "num_layers": 24, "feed_forward_proj": "gated-gelu", "relative_attention_num_buckets": 32,
@@ -57,18 +61,30 @@ class WanText(nn.Module):
     ) -> None:
         super().__init__()
         self.split, self.encoder, self.length = split, encoder, length
+        self._said: dict[str, tuple[Tensor, int]] = {}
 
-    @torch.no_grad()
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """Parts of the encoder that work one after the other, if it has such."""
+        return getattr(self.encoder, "layers", ())
+
     def states(self, text: str) -> tuple[Tensor, int]:
         """The states of a prompt, fp32, and how many of its tokens were beyond the window."""
-        ids = self.split(plain(text))
-        kept = ids if len(ids) <= self.length else [*ids[: self.length - 1], ids[-1]]
-        device = next(self.parameters()).device
-        row = torch.tensor([kept], device=device)
+        if text not in self._said:
+            ids = self.split(plain(text))
+            kept = ids if len(ids) <= self.length else [*ids[: self.length - 1], ids[-1]]
+            self._said[text] = self(kept), len(ids) - len(kept)
+            if len(self._said) > _REMEMBERED:
+                del self._said[next(iter(self._said))]
+        return self._said[text]
+
+    @torch.no_grad()
+    def forward(self, ids: list[int]) -> Tensor:
+        row = torch.tensor([ids])
         made = self.encoder(row, torch.ones_like(row)).float()  #                  1 n E
         out = made.new_zeros(1, self.length, made.shape[-1])
         out[:, : made.shape[1]] = made
-        return out, len(ids) - len(kept)
+        return out
 
 
 def plain(text: str) -> str:
@@ -77,32 +93,51 @@ def plain(text: str) -> str:
 
 
 class _Umt5(nn.Module):
-    def __init__(self, model: Any) -> None:
+    """transformers' encoder, but for its table of words: of that the rows that a prompt has are
+    read from the file. rows: some ids to their rows n E."""
+
+    def __init__(self, model: Any, rows: Callable[[list[int]], Tensor]) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.rows = model, rows
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        return self.model.encoder.block
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        near = self.model.encoder.final_layer_norm.weight  # where it works, and in what numbers
+        words = self.rows(ids[0].tolist())[None].to(near)
+        made = self.model(inputs_embeds=words, attention_mask=mask.to(near.device))
+        return made.last_hidden_state
 
 
-def load_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> WanText:
-    """UMT5 from a folder of transformers', or from the one original file; and its tokenizer."""
+def described_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> tuple[WanText, Unread]:
+    """UMT5 from a folder of transformers', or from the one original file, without its weights
+    ("meta"), and they; and its tokenizer."""
     transformers = _transformers()
-    split = _splitter(tokenizer)
+    split, source = _splitter(tokenizer), open_tensors(at)
     if at.is_dir():
-        model = transformers.UMT5EncoderModel.from_pretrained(
-            at, dtype=dtype, local_files_only=True
-        )
+        try:
+            config = transformers.UMT5Config.from_pretrained(at, local_files_only=True)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{at} cannot be read ({error}): fetch it again") from None
+        names = {key: key for key in source.entries}
     else:
-        with torch.device("meta"):
-            model = transformers.UMT5EncoderModel(transformers.UMT5Config(**_XXL))
-        source, held = open_tensors(at), {}
-        with source.reading() as read:
-            for key in source.entries:
-                held[_renamed(key, at)] = read(key).to(dtype)
-        held["encoder.embed_tokens.weight"] = held["shared.weight"]
-        model.load_state_dict(held, strict=True, assign=True)
-    return WanText(split, _Umt5(model.eval().requires_grad_(False)))
+        config = transformers.UMT5Config(**_XXL)
+        names = {key: _renamed(key, at) for key in source.entries}
+    table = next((key for key, name in names.items() if name in _TABLES), None)
+    if table is None:
+        raise CheckpointError(f"{at} has no table of words: fetch it again")
+    with torch.device("meta"):
+        model = transformers.UMT5EncoderModel(config)
+    model.shared = model.encoder.embed_tokens = nn.Identity()
+    text = WanText(split, _Umt5(model, lambda ids: source.rows(table, ids)))
+    places = {
+        key: Place(name=f"encoder.model.{name}")
+        for key, name in names.items()
+        if name not in _TABLES
+    }
+    return text.eval(), Unread(text, source, places, lambda name: dtype)
 
 
 def needs() -> MissingExtraError | None:
