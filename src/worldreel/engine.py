@@ -41,6 +41,7 @@ from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.public import Public
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Tasks
+from worldreel.team import Team
 from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
@@ -55,15 +56,17 @@ def load(
     loras: Loras = (),
     text: WanText | None = None,
     in_turn: bool = False,
+    team: Team | None = None,
     progress: Progress | None = None,
 ) -> Engine:
     """A model by name (one that is packaged), by folder, or by file; ours or public Wan weights.
 
     dtype: "auto", "float32" or "bfloat16". loras: (file, strength) each, written into the weights.
     text: instead of the text encoder beside public weights. in_turn: one network at a time is on
-    the device. A CheckpointError says what is wrong with a folder.
+    the device. team: processes that share the work; in the others this ends with the team. A
+    CheckpointError says what is wrong with a folder.
     """
-    where = find_device(device)
+    where = find_device(device) if team is None else team.ranks.device
     if dtype != "auto" and dtype not in DTYPES:
         raise RequestError(f"unknown dtype {dtype!r}: one of auto, {', '.join(DTYPES)}")
     kind = best_dtype(where)[0] if dtype == "auto" else DTYPES[dtype]
@@ -71,7 +74,10 @@ def load(
         if threads < 1:
             raise RequestError(f"{threads} threads were asked for: give 1 or more")
         torch.set_num_threads(threads)
-    made = loading.parts(model, dtype=kind, loras=loras, text=text, told=progress or silent)
+    if team is not None:
+        team.begin(loading.transformers, model=model, dtype=kind, loras=loras, in_turn=in_turn)
+    told = progress or silent
+    made = loading.parts(model, dtype=kind, loras=loras, text=text, team=team, told=told)
     return Engine(
         settings=made.settings,
         text=made.text,

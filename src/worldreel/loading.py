@@ -30,9 +30,11 @@ from worldreel.models.wan_vae import WanVae
 from worldreel.progress import Progress, silent
 from worldreel.public import Public
 from worldreel.request import Limits
+from worldreel.team import Team
 from worldreel.values import number, parse_size, short
 
 Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
+Change = tuple[tuple[lora.Lora, ...], float]  # a LoRA for each expert, and its strength
 _FILES = (".safetensors", ".pth", ".pt", ".json")
 _READ = ("", "level")  # what of `WanModel.pictures` can be made here
 
@@ -55,11 +57,13 @@ def parts(
     dtype: torch.dtype,
     loras: Loras = (),
     text: WanText | None = None,
+    team: Team | None = None,
     told: Progress = silent,
 ) -> Parts:
     """The networks of a model, on the CPU, with LoRAs written into them.
 
-    text: instead of the text encoder in the folder of public weights.
+    text: instead of the text encoder in the folder of public weights. team: whose others have begun
+    to load `transformers`, and then share their work.
     """
     given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
@@ -67,7 +71,25 @@ def parts(
         made = _own(folder, dtype, given)
     else:
         made = _public(find(model), dtype, given, text, told)
+    if team is not None:
+        experts = [made.dit]
+        if made.public is not None:
+            experts += [made.public.low] if made.public.low is not None else []
+            made = replace(made, public=replace(made.public, together=team.pairs))
+        team.share(experts, made.settings.name)
     return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
+
+
+def transformers(
+    model: str | Path, *, dtype: torch.dtype, loras: Loras = (), told: Progress = silent
+) -> list[DiT]:
+    """Of `parts` the transformer, or both, alone: what lends a hand needs no more."""
+    given, model = tuple(_lora(one) for one in loras), located(model)
+    folder = own_folder(model)
+    if folder is not None:
+        return [_own_dit(folder, dtype, given)]
+    found = find(model)
+    return _experts(found, dtype, _changes(found, given), told)
 
 
 def located(model: str | Path) -> str | Path:
@@ -115,7 +137,7 @@ def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
 def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
     settings = settings_of(folder / "model.json")
     text = checkpoint.load_text(folder / "text")
-    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
+    dit = _own_dit(folder, dtype, loras)
     compressor = checkpoint.load_compressor(folder / "compressor", dtype=dtype)
     takes = (dit.preset.channels, dit.preset.text_dim)
     given = (compressor.preset.channels, text.preset.out_dim)
@@ -124,9 +146,14 @@ def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) 
             f"the parts of {folder} are of different models: its transformer takes channels and "
             f"words of {takes}, its compressor and text encoder give {given}: fetch it again"
         )
+    return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+
+
+def _own_dit(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> DiT:
+    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
     changes = [(lora.load(path, dit.preset), strength) for path, strength in loras]
     adapted.merge(dit, changes, keep=False)
-    return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+    return dit
 
 
 def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
@@ -204,27 +231,36 @@ def _public(
     assert found.vae is not None
     if text is None and (error := wan_text.needs()):
         raise error
-    preset = found.transformers[0].preset
-    changes = [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
+    changes = _changes(found, loras)
     vae = load_vae(found.vae, dtype=torch.float32, told=told)  # as its makers compute it
     if vae.frames != FRAMES:
         raise CheckpointError(f"{found.path}: {vae.frames} frames a latent, and not {FRAMES}")
     if text is None:
         assert found.text is not None and found.tokenizer is not None
         text = wan_text.load_text(found.text, found.tokenizer, dtype=dtype)
-    experts = []
-    for i, stored in enumerate(found.transformers):
-        expert = load_transformer(stored, dtype=dtype, told=told)
-        adapted.merge(expert, [(pair[i], strength) for pair, strength in changes], keep=False)
-        experts.append(expert)
+    experts = _experts(found, dtype, changes, told)
     low = experts[1] if len(experts) > 1 else None
     public = Public(model=model, low=low, boundary=found.boundary)
     return Parts(settings=public.settings, text=text, dit=experts[0], compressor=vae, public=public)
 
 
-def _pair(
-    path: Path, strength: float, experts: int, preset: Any
-) -> tuple[tuple[lora.Lora, ...], float]:
+def _changes(found: Found, loras: Sequence[tuple[Path, float]]) -> list[Change]:
+    preset = found.transformers[0].preset
+    return [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
+
+
+def _experts(
+    found: Found, dtype: torch.dtype, changes: Sequence[Change], told: Progress
+) -> list[DiT]:
+    experts = []
+    for i, stored in enumerate(found.transformers):
+        expert = load_transformer(stored, dtype=dtype, told=told)
+        adapted.merge(expert, [(pair[i], strength) for pair, strength in changes], keep=False)
+        experts.append(expert)
+    return experts
+
+
+def _pair(path: Path, strength: float, experts: int, preset: Any) -> Change:
     """A LoRA for each expert, and its strength."""
     if experts == 1:
         return (lora.load(path, preset),), strength

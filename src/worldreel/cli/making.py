@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worldreel import provenance
+from worldreel.cli import several
 from worldreel.cli.forecast import foretell, in_turn
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
@@ -91,10 +92,13 @@ def make(
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
-    foretold = foretell(request, told=files.plan)
+    foretold, divided = foretell(request, told=files.plan)
     if files.plan:
-        assert foretold is not None
-        print(json.dumps(foretold.to_json()) if files.as_json else foretold.table())
+        told = [one for one in (foretold, divided) if one is not None]
+        if files.as_json:
+            print(json.dumps({k: v for one in told for k, v in one.to_json().items()}))
+        else:
+            print("\n".join(one.table() for one in told))
         return
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
@@ -118,7 +122,11 @@ def make(
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)
         engine = import_module("worldreel.engine").load(
-            request.model, loras=loras, in_turn=in_turn(foretold), progress=told
+            request.model,
+            loras=loras,
+            in_turn=in_turn(foretold),
+            team=several.team(),
+            progress=told,
         )
         told("load", 1, 1)
         loaded = time.perf_counter() - started
