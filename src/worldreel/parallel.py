@@ -81,17 +81,6 @@ class Ranks:
         self.share([word])
         return int(word.item())
 
-    def speaks(self) -> bool:
-        """Whether an error is ours to tell: it is that of the process which failed first."""
-        if self.size == 1:
-            return True
-        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        try:
-            store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=5))
-            return store.add("worldreel/failed", 1) == 1
-        except RuntimeError:  # it went with the first process, which has told
-            return False
-
     def close(self) -> None:
         """Leave the group, if it was joined by the `start` that made this."""
         if self.joined:
@@ -182,6 +171,15 @@ class Channel:
                 "another process ended, or did not answer in time: what it wrote before, or"
                 " torchrun's report, says why"
             ) from error
+
+    def speaks(self) -> bool:
+        """Whether an error is ours to tell: it is that of the process which failed first."""
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        try:
+            store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=5))
+            return store.add(f"worldreel/failed/{self._orders.group_name}", 1) == 1
+        except RuntimeError:  # it went with the first process, which has told
+            return False
 
     def tell(self, order: Any) -> None:
         """The first's part of `hear`: an order, which may hold tensors."""

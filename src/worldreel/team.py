@@ -31,6 +31,7 @@ from worldreel.models.dit import DiT, Read
 from worldreel.models.presets import DitPreset
 from worldreel.offload import Turns
 from worldreel.parallel import Channel, Exchange, Ranks, mapped, shares
+from worldreel.plan import said
 
 Call = dict[str, Any]  # of a transformer: its arguments by name
 Load = Callable[..., list[DiT]]  # of a model, `dtype` and `loras`: `loading.transformers`
@@ -133,7 +134,7 @@ class Division:
                 f" in attention heads {c} to {d} of all"
             )
         lines[1] += "; and all else"
-        lines.append(f"  each sends up to {self.sent / 1e9:.3g} GB a step in attention")
+        lines.append(f"  each sends up to {said(self.sent)} a step in attention")
         return "\n".join(lines)
 
 
@@ -143,6 +144,7 @@ class Team:
     def __init__(self, ranks: Ranks) -> None:
         self.ranks = ranks
         self.channel = Channel(ranks) if ranks.size > 1 else None
+        self._dits: Sequence[DiT] = ()  # that are shared
         self._held: dict[int, list[Any]] = {}  # by transformer: the words and context of last time
 
     @property
@@ -170,6 +172,10 @@ class Team:
         if not self.ranks.first:
             self.lend(load)
             raise SystemExit(0)
+        for dit in self._dits:  # the others let go of these
+            del dit.forward
+        self._dits = ()
+        self._held.clear()
         if self.channel is not None:
             self.channel.tell(what)
 
@@ -178,9 +184,9 @@ class Team:
         check(self.ranks.size, dits[0].preset, name)
         if self.channel is None:
             return
+        self._dits = dits
         for index, dit in enumerate(dits):
             dit.forward = self._shared(index, dit)
-            self._held.pop(index, None)
 
     def _shared(self, index: int, dit: DiT) -> Callable[..., Tensor]:
         plain, names = dit.forward, inspect.signature(dit.forward)

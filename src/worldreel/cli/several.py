@@ -37,6 +37,7 @@ def run(command: Callable[[list[str]], int], args: list[str]) -> int:
     An error is raised in the process that failed first alone, which then tells it.
     """
     global _team
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # read by torch: its stacks say nothing
     try:
         ranks = import_module("worldreel.parallel").start()
     except (ValueError, RuntimeError) as error:
@@ -54,7 +55,7 @@ def run(command: Callable[[list[str]], int], args: list[str]) -> int:
             _team.lend(import_module("worldreel.loading").transformers)
             return 0
         except Exception:
-            if ranks.speaks():
+            if _team.channel is None or _team.channel.speaks():
                 raise
             return FAILED
         except KeyboardInterrupt:
