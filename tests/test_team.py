@@ -11,9 +11,12 @@ import pytest
 import torch
 
 import worldreel
+from worldreel.cli import several
+from worldreel.cli.forecast import foretell
 from worldreel.errors import RequestError
 from worldreel.models.wan_models import MODELS
 from worldreel.parallel import Ranks, mapped, shares
+from worldreel.request import Request
 from worldreel.team import Division, Split, Team, check, split_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -148,7 +151,8 @@ with Team(replace(ranks, joined=False)) as team:
         alone = engine.load(model, dtype="float32")
         place = places(alone.dit.preset)[0]["blocks.0.attn1.to_out.0"]
         up, down = noise(place.shape[0], 2), noise(2, place.shape[1], seed=1)
-        lora.save(file, lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up),)))
+        delta = lora.Delta(place=place, down=down, up=up)
+        lora.save(file, lora.Lora(name="style", deltas=(delta,)))
         given = {"dtype": "float32", "loras": [(file, 0.5)]}
         one, plain = asked(engine.load(model, **given)), asked(alone)
         two = asked(engine.load(model, team=team, **given))
@@ -332,9 +336,24 @@ def test_a_division_says_who_does_what_and_what_it_sends():
     own = uneven.to_json()["ranks"]
     assert [a["heads"] for a in own] == [[0, 2], [2, 4], [4, 7], [7, 9], [9, 12]]
     assert [a["tokens"] for a in own] == [[0, 2], [2, 4], [4, 6], [6, 8], [8, 11]]
-    away = max(3 * n * (12 - h) + (11 - n) * h for n, h in zip((2, 2, 2, 2, 3), (2, 2, 3, 2, 3)))
+    shared = ((2, 2), (2, 2), (2, 3), (2, 2), (3, 3))
+    away = max(3 * n * (12 - h) + (11 - n) * h for n, h in shared)
     assert uneven.to_json()["sent"] == away * 128 * 30 * 4
     assert "0: with the prompt; tokens 0 to 2" in uneven.table()
+
+
+def test_the_plan_of_several_processes(monkeypatch):
+    request = Request(prompt="a red ball", size="144x80", seconds=2)
+    assert foretell(request, told=True)[1] is None
+    monkeypatch.setattr(several, "count", lambda: 4)
+    made, divided = foretell(request, told=True)
+    assert made is not None and divided is not None and divided.tokens == made.tokens == 270
+    assert divided.split == Split(size=4, rows=2, columns=2)
+    monkeypatch.setattr(several, "count", lambda: 5)
+    with pytest.raises(
+        RequestError, match="marble: its attention has 3 heads.*start 1, 2, 3, 4, 6"
+    ):
+        foretell(request, told=True)
 
 
 def test_alone_a_team_is_none():
