@@ -285,7 +285,7 @@ def test_an_error_anywhere_is_one_line_and_the_end_of_all(team):
     errors = [line for lines in said for line in lines if line.startswith("error: ")]
     assert len(errors) == 2 and "guidance scale must be from 0" in errors[0]
     if size == 2:
-        assert errors[1].startswith("error: process 1 of 2: out of memory")
+        assert errors[1].startswith("error: rank 1 of 2: out of memory")
     else:
         assert "another process ended, or did not answer in time" in errors[1]
     codes = [json.loads((out / f"codes-{rank}.json").read_text()) for rank in range(min(size, 3))]

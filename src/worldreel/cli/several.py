@@ -23,7 +23,7 @@ def count() -> int:
 def who() -> str:
     """How a line begins that another process than the first says."""
     rank = os.environ.get("RANK", "0")
-    return f"process {rank} of {count()}: " if count() > 1 and rank != "0" else ""
+    return f"rank {rank} of {count()}: " if count() > 1 and rank != "0" else ""
 
 
 def team() -> "Team | None":
