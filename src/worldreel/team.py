@@ -34,6 +34,8 @@ from worldreel.parallel import Channel, Exchange, Ranks, mapped, shares
 from worldreel.plan import said
 
 Call = dict[str, Any]  # of a transformer: its arguments by name
+Project = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]  # B N D -> B H N d, three times
+Merge = Callable[[Tensor], Tensor]  # B H N d -> B N D
 Load = Callable[..., list[DiT]]  # of a model, `dtype` and `loras`: `loading.transformers`
 
 _BY_TOKEN = ("x", "which", "control")  # B N ...; all others of a call are whole in every column
@@ -243,11 +245,12 @@ class Team:
                 else:
                     dits = [dit.to(self.ranks.device) for dit in dits]
                 continue
-            index, call = order["index"], order["call"]
+            index: int = order["index"]
+            call: Call = order["call"]
             if "words" in call:
                 held[index] = {name: call.get(name) for name in ("words", "context")}
             call |= held[index]
-            dit = dits[index]
+            dit: DiT = dits[index]
             out = self._part(dit, dit, call, self._split(dit, call))
             if out is not None:
                 self.channel.hand(out)
@@ -298,14 +301,20 @@ def exchanged(dit: DiT, exchange: Exchange) -> Iterator[None]:
     """
     layers = [part for part in dit.modules() if isinstance(part, SelfAttention)]
     for layer in layers:
-        project, merge = layer.project, layer.merge
-        layer.project = lambda x, own=project: tuple(exchange.to_heads(*own(x)))
-        layer.merge = lambda x, own=merge: own(exchange.to_tokens(x))
+        layer.project, layer.merge = _around(layer.project, layer.merge, exchange)
     try:
         yield
     finally:
         for layer in layers:
             del layer.project, layer.merge
+
+
+def _around(project: Project, merge: Merge, exchange: Exchange) -> tuple[Project, Merge]:
+    def to_heads(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        q, k, v = exchange.to_heads(*project(x))
+        return q, k, v
+
+    return to_heads, lambda x: merge(exchange.to_tokens(x))
 
 
 def _read_by(words: Sequence[Read], tokens: slice) -> list[Read]:

@@ -47,15 +47,16 @@ def run(command: Callable[[list[str]], int], args: list[str]) -> int:
             f"{count()} processes did not meet ({error}): start them by"
             " `torchrun --nproc-per-node N -m worldreel ...`"
         ) from error
-    with import_module("worldreel.team").Team(ranks) as _team:
+    with import_module("worldreel.team").Team(ranks) as joined:
+        _team = joined
         try:
             if ranks.first:
                 return command(args)
             warnings.simplefilter("ignore")
-            _team.lend(import_module("worldreel.loading").transformers)
+            joined.lend(import_module("worldreel.loading").transformers)
             return 0
         except Exception:
-            if _team.channel is None or _team.channel.speaks():
+            if joined.channel is None or joined.channel.speaks():
                 raise
             return FAILED
         except KeyboardInterrupt:
