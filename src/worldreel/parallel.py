@@ -154,7 +154,7 @@ class Channel:
 
     def __init__(self, ranks: Ranks) -> None:
         self.ranks, self.whole = ranks, True
-        self._orders = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        self._orders: Any = dist.new_group(backend="gloo", timeout=_PATIENCE)
         self._columns: dict[int, Any] = {}
 
     @contextlib.contextmanager

@@ -299,7 +299,7 @@ def exchanged(dit: DiT, exchange: Exchange) -> Iterator[None]:
     What lies between `project` and `merge` (rotation, what is kept, rings) is given all positions
     and need not know.
     """
-    layers = [part for part in dit.modules() if isinstance(part, SelfAttention)]
+    layers: list[Any] = [part for part in dit.modules() if isinstance(part, SelfAttention)]
     for layer in layers:
         layer.project, layer.merge = _around(layer.project, layer.merge, exchange)
     try:
