@@ -16,8 +16,8 @@ ROWS = [
     "flow canvas tokens samplers guidance",
     "parallel",
     "models world",
-    "lora adapted plan offload checkpoint provenance certificate credentials media mux pictures"
-    " output device shelf",
+    "lora adapted plan offload team checkpoint provenance certificate credentials media mux"
+    " pictures output device shelf",
     "engine decoding public loading request course prompt tasks clips montage timeline framing"
     " values",
     "data film play stream parts",

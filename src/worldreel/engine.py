@@ -43,6 +43,7 @@ from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.public import Public
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Tasks
+from worldreel.team import Team
 from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
@@ -58,6 +59,7 @@ def load(
     text: WanText | None = None,
     way: str = "auto",
     weights: str = "auto",
+    team: Team | None = None,
     progress: Progress | None = None,
 ) -> Engine:
     """A model by name (one that is packaged), by folder, or by file; ours or public Wan weights.
@@ -65,10 +67,11 @@ def load(
     dtype: "auto", "float32" or "bfloat16". loras: (file, strength) each, written into the weights.
     text: instead of the text encoder beside public weights. way: one of `offload.ways`, how to run
     in less memory; "auto": the first with which a clip of the model's own size fits what is free.
-    weights: "int8", a transformer's blocks in 8 bits; "auto": where nothing else fits. A
-    CheckpointError says what is wrong with a folder.
+    weights: "int8", a transformer's blocks in 8 bits; "auto": where nothing else fits. team:
+    processes that share the work, and each hold all of it; in the others this ends with the team.
+    A CheckpointError says what is wrong with a folder.
     """
-    where = find_device(device)
+    where = find_device(device) if team is None else team.ranks.device
     if dtype != "auto" and dtype not in DTYPES:
         raise RequestError(f"unknown dtype {dtype!r}: one of auto, {', '.join(DTYPES)}")
     kind = best_dtype(where)[0] if dtype == "auto" else DTYPES[dtype]
@@ -76,10 +79,12 @@ def load(
         if threads < 1:
             raise RequestError(f"{threads} threads were asked for: give 1 or more")
         torch.set_num_threads(threads)
-    how = loading.way(model, way, weights, where, kind)
     told = progress or silent
+    how = loading.way(model, way, weights, where, kind, team)
+    if team is not None:
+        team.begin(loading.transformers, model=model, dtype=kind, loras=loras)
     made = loading.parts(
-        model, dtype=kind, loras=loras, text=text, way=how, device=where, told=told
+        model, dtype=kind, loras=loras, text=text, way=how, device=where, team=team, told=told
     )
     return Engine(
         settings=made.settings,

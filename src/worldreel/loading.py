@@ -18,7 +18,8 @@ from torch import nn
 from worldreel import adapted, checkpoint, lora, plan, samplers, shelf
 from worldreel.checkpoint import PACKAGED
 from worldreel.errors import CheckpointError, RequestError
-from worldreel.models import bits8, wan_text
+from worldreel.models import wan_text
+from worldreel.models.bits8 import quantise
 from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import DiT
 from worldreel.models.presets import CompressorPreset, DitPreset, Settings, build
@@ -33,9 +34,11 @@ from worldreel.offload import RESIDENT, Way, ways
 from worldreel.progress import Progress, silent
 from worldreel.public import Public
 from worldreel.request import Limits
+from worldreel.team import Team
 from worldreel.values import number, parse_size, short
 
 Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
+Change = tuple[tuple[lora.Lora, ...], float]  # a LoRA for each expert, and its strength
 _FILES = (".safetensors", ".pth", ".pt", ".json")
 _READ = ("", "level")  # what of `WanModel.pictures` can be made here
 
@@ -61,12 +64,14 @@ def parts(
     text: WanText | None = None,
     way: Way = RESIDENT,
     device: torch.device | None = None,
+    team: Team | None = None,
     told: Progress = silent,
 ) -> Parts:
     """The networks of a model, on the CPU, with LoRAs written into them.
 
     text: instead of the text encoder in the folder of public weights. way: how they will run on a
-    device; what of public weights comes and goes there is not read yet.
+    device; what of public weights comes and goes there is not read yet. team: whose others have
+    begun to load `transformers`, and then share their work.
     """
     given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
@@ -74,7 +79,28 @@ def parts(
         made = _own(folder, dtype, given)
     else:
         made = _public(find(model), dtype, given, text, way, device, told)
+    if team is not None:
+        experts = [made.dit]
+        if made.public is not None:
+            experts += [made.public.low] if made.public.low is not None else []
+            made = replace(made, public=replace(made.public, together=team.pairs))
+        team.share(experts, made.settings.name)
     return replace(made, loras=tuple((path.stem, strength) for path, strength in given))
+
+
+def transformers(
+    model: str | Path, *, dtype: torch.dtype, loras: Loras = (), told: Progress = silent
+) -> list[DiT]:
+    """Of `parts` the transformer, or both, alone: what lends a hand needs no more."""
+    given, model = tuple(_lora(one) for one in loras), located(model)
+    folder = own_folder(model)
+    if folder is not None:
+        return [_own_dit(folder, dtype, given)]
+    found = find(model)
+    experts = _experts(found, dtype, _changes(found, given))
+    for expert, unread in experts:
+        unread.fill(expert, told=told)
+    return [expert for expert, _ in experts]
 
 
 def located(model: str | Path) -> str | Path:
@@ -122,7 +148,7 @@ def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
 def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
     settings = settings_of(folder / "model.json")
     text = checkpoint.load_text(folder / "text")
-    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
+    dit = _own_dit(folder, dtype, loras)
     compressor = checkpoint.load_compressor(folder / "compressor", dtype=dtype)
     takes = (dit.preset.channels, dit.preset.text_dim)
     given = (compressor.preset.channels, text.preset.out_dim)
@@ -131,9 +157,14 @@ def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) 
             f"the parts of {folder} are of different models: its transformer takes channels and "
             f"words of {takes}, its compressor and text encoder give {given}: fetch it again"
         )
+    return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+
+
+def _own_dit(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> DiT:
+    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
     changes = [(lora.load(path, dit.preset), strength) for path, strength in loras]
     adapted.merge(dit, changes, keep=False)
-    return Parts(settings=settings, text=text, dit=dit, compressor=compressor)
+    return dit
 
 
 def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
@@ -165,12 +196,22 @@ def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
 
 
 def way(
-    model: str | Path, name: str, weights: str, device: torch.device, dtype: torch.dtype
+    model: str | Path,
+    name: str,
+    weights: str,
+    device: torch.device,
+    dtype: torch.dtype,
+    team: Team | None = None,
 ) -> Way:
     """How a model runs: by a name, or ("auto") the first way in which a clip of its own size fits
-    what is free; where none does, the one that takes least. weights: "auto" or "int8"."""
+    what is free; where none does, the one that takes least. weights: "auto" or "int8". A team's
+    processes hold all of it."""
     if weights not in ("auto", "int8"):
         raise RequestError(f"weights are auto or int8, not {weights!r}")
+    if team is not None:
+        if weights != "auto":
+            raise RequestError("several processes hold weights as they are: leave out --weights")
+        return RESIDENT
     known = ways(device, bits8=weights == "int8")
     if name not in ("auto", *known):
         raise RequestError(f"unknown way {name!r} on this device: one of auto, {', '.join(known)}")
@@ -245,8 +286,7 @@ def _public(
     assert found.vae is not None
     if text is None and (error := wan_text.needs()):
         raise error
-    preset = found.transformers[0].preset
-    changes = [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
+    changes = _changes(found, loras)
     vae, unread = described_vae(found.vae, dtype=torch.float32)  # as its makers compute it
     if vae.frames != FRAMES:
         raise CheckpointError(f"{found.path}: {vae.frames} frames a latent, and not {FRAMES}")
@@ -255,16 +295,9 @@ def _public(
         assert found.text is not None and found.tokenizer is not None
         text, unread = wan_text.described_text(found.text, found.tokenizer, dtype=dtype)
         networks.append((text, unread))
-    experts = []
-    for i, stored in enumerate(found.transformers):
-        expert, unread = described_transformer(stored, dtype=dtype)
-        unread.change = adapted.changing(expert, [(pair[i], held) for pair, held in changes])
-        if way.bits8:
-            for block in expert.all_blocks:
-                bits8.quantise(block)
-            unread.round(expert)
-        experts.append(expert)
-        networks.append((expert, unread))
+    told_of = _experts(found, dtype, changes, bits8=way.bits8)
+    experts = [expert for expert, _ in told_of]
+    networks += told_of
     kept = device is not None and device.type != "cpu" and _room(found, dtype)
     waiting = []
     for network, unread in networks:
@@ -290,9 +323,28 @@ def _room(found: Found, dtype: torch.dtype) -> bool:
     return found.nbytes(dtype) * (1 + plan.MARGIN) <= plan.free_bytes(torch.device("cpu"))
 
 
-def _pair(
-    path: Path, strength: float, experts: int, preset: Any
-) -> tuple[tuple[lora.Lora, ...], float]:
+def _changes(found: Found, loras: Sequence[tuple[Path, float]]) -> list[Change]:
+    preset = found.transformers[0].preset
+    return [_pair(path, strength, len(found.transformers), preset) for path, strength in loras]
+
+
+def _experts(
+    found: Found, dtype: torch.dtype, changes: Sequence[Change], *, bits8: bool = False
+) -> list[tuple[DiT, Unread]]:
+    """The transformers, with what is still in their files."""
+    experts = []
+    for i, stored in enumerate(found.transformers):
+        expert, unread = described_transformer(stored, dtype=dtype)
+        unread.change = adapted.changing(expert, [(pair[i], held) for pair, held in changes])
+        if bits8:
+            for block in expert.all_blocks:
+                quantise(block)
+            unread.round(expert)
+        experts.append((expert, unread))
+    return experts
+
+
+def _pair(path: Path, strength: float, experts: int, preset: Any) -> Change:
     """A LoRA for each expert, and its strength."""
     if experts == 1:
         return (lora.load(path, preset),), strength

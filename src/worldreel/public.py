@@ -35,11 +35,15 @@ _CAN = "wan2.2-ti2v-5b and marble can"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Public:
-    """A public model: what it is, its transformer for low levels, and the level between the two."""
+    """A public model: what it is, its transformer for low levels, and the level between the two.
+
+    together: guidance's branches are one batch, which several processes divide.
+    """
 
     model: WanModel
     low: DiT | None = None
     boundary: float | None = None
+    together: bool = False
 
     @property
     def settings(self) -> Settings:
@@ -107,7 +111,13 @@ def velocity(
     fields = []
     for expert, own in zip(experts, scales, strict=False):
         said = _field(public, expert, board, states, noise)
-        if own != 1 and against is not None:
+        if own != 1 and against is not None and public.together:
+            both = torch.cat([states, against.to(states)])
+            twice = (torch.cat([board.known] * 2), torch.cat([board.freedom] * 2))
+            pair = replace(board, known=twice[0], freedom=twice[1])
+            field = _field(public, expert, pair, both, torch.cat([noise] * 2))
+            said = guidance.joint(said, field, own)
+        elif own != 1 and against is not None:
             said = guidance.cfg(said, _field(public, expert, board, against, noise), own)
         fields.append(said)
     if public.low is None or public.boundary is None:

@@ -33,6 +33,7 @@ import typer.core
 import typer.main
 
 from worldreel import __version__, extras
+from worldreel.cli import several
 from worldreel.errors import (
     CheckpointError,
     MediaError,
@@ -42,6 +43,7 @@ from worldreel.errors import (
 )
 
 MAKING = ("generate", "extend", "connect", "loop", "fill", "retake", "edit")
+_SHARED = (*MAKING, "stream")  # which several processes can do together
 ROOMS = (
     *MAKING,
     "stream",
@@ -115,7 +117,8 @@ def main(args: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
-            code = typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
+            shared = several.count() > 1 and bool(args) and args[0] in _SHARED
+            code = several.run(_run, args) if shared else _run(args)
         if code == INTERRUPTED:
             _say("interrupted")
         return code if isinstance(code, int) else DONE
@@ -127,6 +130,10 @@ def main(args: Sequence[str] | None = None) -> int:
         return FAILED
     except Exception as error:
         return _explain(error, as_json="--json" in args)
+
+
+def _run(args: list[str]) -> Any:
+    return typer.main.get_command(app).main(args, "worldreel", standalone_mode=False)
 
 
 def _explain(error: Exception, *, as_json: bool) -> int:
@@ -149,7 +156,7 @@ def _explain(error: Exception, *, as_json: bool) -> int:
         message = "out of memory: ask for a smaller size or fewer seconds"
     else:
         message = f"{type(error).__name__}: {error} (WORLDREEL_TRACEBACK=1 shows where)"
-    message = " ".join(message.split())
+    message = several.who() + " ".join(message.split())
     full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
     code = REFUSED if usage or (isinstance(error, _GIVEN) and not full) else FAILED
     if os.environ.get("WORLDREEL_TRACEBACK") == "1":

@@ -51,6 +51,7 @@ def examine() -> dict[str, Any]:
         "cpu": cpu(),
         "torch": _torch(),
         "dtype": _dtype(),
+        "processes": _processes(),
         "compiler": _compiler(),
         "encoders": _encoders(),
         "memory": _memory(),
@@ -84,6 +85,19 @@ def _torch() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cuda": devices,
         "onednn_max_cpu_isa": os.environ.get("ONEDNN_MAX_CPU_ISA", "not set"),
+    }
+
+
+def _processes() -> dict[str, Any]:
+    """How several processes could paint together here."""
+    import torch
+
+    from worldreel.parallel import backends
+
+    return {
+        "gpus": torch.cuda.device_count(),
+        "speak through": [name for name, here in backends().items() if here],
+        "start": "torchrun --nproc-per-node N -m worldreel generate ... (docs/wan.md)",
     }
 
 

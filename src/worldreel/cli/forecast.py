@@ -7,23 +7,28 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from worldreel.cli import several
 from worldreel.cli.options import MARBLE
 from worldreel.errors import RequestError
 from worldreel.request import Request, plan
 
 if TYPE_CHECKING:
     from worldreel.plan import Plan
+    from worldreel.team import Division
 
 
-def foretell(request: Request, *, told: bool, weights: str = "auto") -> Plan | None:
-    """The plan of a request's memory; a RequestError where nothing fits.
+def foretell(
+    request: Request, *, told: bool, weights: str = "auto"
+) -> tuple[Plan | None, Division | None]:
+    """The plan of a request's memory, and who does what where there are several processes.
 
-    told: also of what is packaged, which fits everywhere and need not be counted, and where nothing
-    fits: the plan then says so.
+    A RequestError where nothing fits, or some processes would have nothing to do. told: also of
+    what is packaged, which fits everywhere and need not be counted, and where nothing fits: the
+    plan then says so.
     """
     own = request.model == MARBLE.name or (Path(request.model) / "model.json").is_file()
     if own and not told:
-        return None
+        return None, None
     memory, device = import_module("worldreel.plan"), import_module("worldreel.device")
     model, limits = import_module("worldreel.loading").described(request.model)
     limits = limits or dataclasses.replace(MARBLE, name=model.name)
@@ -46,7 +51,18 @@ def foretell(request: Request, *, told: bool, weights: str = "auto") -> Plan | N
     )
     if made.chosen is None and not told:
         raise RequestError(f"{model.name}: {'; '.join(made.advice)} (--plan shows all of it)")
-    return made
+    if several.count() == 1:
+        return made, None
+    team = import_module("worldreel.team")
+    team.check(several.count(), model.dit, model.name)
+    divided = team.Division.of(
+        several.count(),
+        model.dit,
+        tokens=made.tokens,
+        guided=asked.guidance_scale != 1,
+        dtype=device.best_dtype(where)[0],
+    )
+    return made, divided
 
 
 def way(made: Plan | None) -> str:

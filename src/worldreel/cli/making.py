@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from worldreel import provenance
+from worldreel.cli import several
 from worldreel.cli.forecast import foretell, noted, way
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
@@ -92,11 +93,14 @@ def make(
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
-    foretold = foretell(request, told=files.plan, weights=files.weights)
+    foretold, divided = foretell(request, told=files.plan, weights=files.weights)
     notes = [*notes, *noted(foretold)]
     if files.plan:
-        assert foretold is not None
-        print(json.dumps(foretold.to_json()) if files.as_json else foretold.table())
+        told = [one for one in (foretold, divided) if one is not None]
+        if files.as_json:
+            print(json.dumps({k: v for one in told for k, v in one.to_json().items()}))
+        else:
+            print("\n".join(one.table() for one in told))
         return
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
@@ -120,7 +124,12 @@ def make(
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)
         engine = import_module("worldreel.engine").load(
-            request.model, loras=loras, way=way(foretold), weights=files.weights, progress=told
+            request.model,
+            loras=loras,
+            way=way(foretold),
+            weights=files.weights,
+            team=several.team(),
+            progress=told,
         )
         told("load", 1, 1)
         loaded = time.perf_counter() - started

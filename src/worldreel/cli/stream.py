@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from worldreel.cli import several
 from worldreel.cli.making import length, peak_memory, read_prompt, with_pictures
 from worldreel.cli.progress import progress
 from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
@@ -185,7 +186,7 @@ def stream(
     started = time.perf_counter()
     with progress(quiet=quiet) as told:
         told("load", 0, 1)
-        engine = import_module("worldreel.engine").load(model)
+        engine = import_module("worldreel.engine").load(model, team=several.team())
         told("load", 1, 1)
         parts, streams = (import_module(f"worldreel.{name}") for name in ("parts", "stream"))
         told("prompt", 0, 1)  # a chat server may take its time
