@@ -106,8 +106,12 @@ class Block(nn.Module):
         chunks: tuple[int, ...] = (),  #    kept tokens: who sees whom
         past: Past | None = None,  #        painted tokens: what is kept
         around: Around | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The stream after this block, and its tokens' keys (before rotation) and values."""
+        keep: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """The stream after this block and, to keep, its tokens' keys (before rotation) and values.
+
+        No product is held longer than it is needed: what is freed here bounds the memory.
+        """
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
         h = modulated(x, m[0], m[1], self.eps).to(dtype)
         q, k, v = self.self_attn.project(h)  #                               B H N d
@@ -122,7 +126,10 @@ class Block(nn.Module):
             h = attend(rotate(q, rope), keys, torch.cat([past[1], v], dim=2))
         else:
             h = attend(rotate(q, rope), rotate(k, rope), v)
-        x = torch.addcmul(x, m[2], self.self_attn.merge(h).float())
+        # of its own: a part of the product of queries, keys and values would hold all of it
+        kept = (k, v.contiguous()) if keep else None
+        del q, k, v
+        x = torch.addcmul(x, m[2], self.self_attn.merge(h))
         h = self.norm(x).to(dtype)
         said, start = [], 0
         for words_k, words_v, mask, tokens in heard:
@@ -130,9 +137,12 @@ class Block(nn.Module):
             said.append(self.cross_attn(h[:, start:stop], words_k, words_v, mask))
             start = stop
         x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
+        del said
         h = modulated(x, m[3], m[4], self.eps).to(dtype)
-        h = self.mlp_out(functional.gelu(self.mlp_in(h), approximate="tanh"))
-        return torch.addcmul(x, m[5], h.float()), k, v
+        h = self.mlp_in(h)
+        h = functional.gelu(h, approximate="tanh")
+        h = self.mlp_out(h)
+        return torch.addcmul(x, m[5], h), kept
 
 
 def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:
@@ -248,9 +258,10 @@ class DiT(nn.Module):
         h = self.patch_in(x.to(self.dtype)).float()
         keys, values = [], []
         for i, block in enumerate(self.blocks):
-            h, k, v = block(h, mod, rope, [w.layer(i) for w in words], self.dtype, chunks)
-            keys.append(k)
-            values.append(v)
+            heard = [w.layer(i) for w in words]
+            h, kept = block(h, mod, rope, heard, self.dtype, chunks, None, None, True)
+            keys.append(kept[0])
+            values.append(kept[1])
         return Context(keys=keys, values=values, pos=pos)
 
     def forward(
@@ -287,7 +298,8 @@ class DiT(nn.Module):
                 where = torch.cat([pos, context.pos], dim=1)
                 still = int((context.pos[0, :, 0] < 0).sum())
             around = (pos, where, ring, still)
-        h = waiting = self.patch_in(x.to(self.dtype)).float()  #             B N D
+        h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
+        waiting = h if through is not None else h[:, :0]
         full = thin = (mod, rope)
         hints: dict[int, Tensor] = {}
         if self.vace is not None and control is not None:
@@ -306,7 +318,7 @@ class DiT(nn.Module):
                 past = (context.keys[i], context.values[i], past_rope)
             heard = [w.layer(i) for w in words]
             mod, rope = thin if i in middle else full
-            h, _, _ = block(h, mod, rope, heard, self.dtype, (), past, around)
+            h = block(h, mod, rope, heard, self.dtype, (), past, around)[0]
             if i in hints:
                 h = h + hints[i]
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
