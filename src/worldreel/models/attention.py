@@ -149,10 +149,13 @@ class SelfAttention(nn.Module):
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values before rotation: three times B H N d."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
-        parts = (self.norm_q(q), self.norm_k(k), v)
-        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in parts)
-        return q, k, v
+        every = self.qkv(x)
+        del x
+        q, k, v = every.chunk(3, dim=-1)
+        q, k = self.norm_q(q), self.norm_k(k)
+        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in (q, k, v))
+        # of its own: as a part it would hold the product of all three
+        return q, k, v.contiguous()
 
     def merge(self, x: Tensor) -> Tensor:
         return self.out(rearrange(x, "b h n d -> b n (h d)"))

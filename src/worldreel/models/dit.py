@@ -113,21 +113,24 @@ class Block(nn.Module):
         No product is held longer than it is needed: what is freed here bounds the memory.
         """
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
-        h = modulated(x, m[0], m[1], self.eps).to(dtype)
-        q, k, v = self.self_attn.project(h)  #                               B H N d
+        q, k, v = self.self_attn.project(  #                                 B H N d
+            modulated(x, m[0], m[1], self.eps).to(dtype)
+        )
+        kept = (k, v) if keep else None
         if around is not None:
             old_k, old_v = (k[:, :, :0], v[:, :, :0]) if past is None else past[:2]
             keys, values = torch.cat([k, old_k], dim=2), torch.cat([v, old_v], dim=2)
             h = attend_ring(q, keys, values, *around)
-        elif chunks:
-            h = _by_chunk(rotate(q, rope), rotate(k, rope), v, chunks)
-        elif past is not None:
-            keys = torch.cat([rotate(past[0], past[2]), rotate(k, rope)], dim=2)
-            h = attend(rotate(q, rope), keys, torch.cat([past[1], v], dim=2))
         else:
-            h = attend(rotate(q, rope), rotate(k, rope), v)
-        # of its own: a part of the product of queries, keys and values would hold all of it
-        kept = (k, v.contiguous()) if keep else None
+            q = rotate(q, rope)
+            k = rotate(k, rope)
+            if chunks:
+                h = _by_chunk(q, k, v, chunks)
+            elif past is not None:
+                k, v = torch.cat([rotate(past[0], past[2]), k], dim=2), torch.cat([past[1], v], 2)
+                h = attend(q, k, v)
+            else:
+                h = attend(q, k, v)
         del q, k, v
         x = torch.addcmul(x, m[2], self.self_attn.merge(h))
         h = self.norm(x).to(dtype)
@@ -140,7 +143,10 @@ class Block(nn.Module):
         del said
         h = modulated(x, m[3], m[4], self.eps).to(dtype)
         h = self.mlp_in(h)
-        h = functional.gelu(h, approximate="tanh")
+        if torch.is_grad_enabled():
+            h = functional.gelu(h, approximate="tanh")
+        else:
+            torch.ops.aten.gelu_(h, approximate="tanh")
         h = self.mlp_out(h)
         return torch.addcmul(x, m[5], h), kept
 
@@ -299,7 +305,7 @@ class DiT(nn.Module):
                 still = int((context.pos[0, :, 0] < 0).sum())
             around = (pos, where, ring, still)
         h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
-        waiting = h if through is not None else h[:, :0]
+        waiting = h if through is not None else None
         full = thin = (mod, rope)
         hints: dict[int, Tensor] = {}
         if self.vace is not None and control is not None:
@@ -311,7 +317,7 @@ class DiT(nn.Module):
         for i, block in enumerate(self.blocks):
             if through is not None and middle and i == 1:
                 waiting, h = h, _rows(h, through)
-            elif through is not None and middle and i == end:
+            elif through is not None and waiting is not None and middle and i == end:
                 h = waiting.scatter(1, through[..., None].expand_as(h), h)
             past = None
             if context is not None and past_rope is not None:
