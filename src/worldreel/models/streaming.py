@@ -160,11 +160,16 @@ class ActiveConv(nn.Module):
 
 
 def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """x over its root mean square along the last axis, times a weight; zeros stay zeros.
+    """x, B T H W C, over its root mean square along the last axis, times a weight; zeros stay.
 
-    The root is taken in fp32 (Zhang and Sennrich, 1910.07467).
+    The root is taken in fp32 (Zhang and Sennrich, 1910.07467), on a CPU of some frames at a time:
+    what is between is in fp32, too, and stays in the cache.
     """
-    root = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
-    out = torch.div(x, root, out=torch.empty_like(x) if out is None else out)
-    return out.mul_(weight.to(x.dtype))
+    out = torch.empty_like(x) if out is None else out
+    weight = weight.to(x.dtype)
+    few = max(1, CACHED // (x.shape[2] * x.shape[3])) if x.device.type == "cpu" else x.shape[1]
+    for part, into in zip(x.split(few, dim=1), out.split(few, dim=1), strict=True):
+        root = torch.linalg.vector_norm(part, dim=-1, keepdim=True, dtype=torch.float32)
+        root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
+        torch.div(part, root, out=into).mul_(weight)
+    return out
