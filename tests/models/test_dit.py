@@ -5,8 +5,11 @@ import functools
 
 import pytest
 import torch
+from torch.nn import functional
 
 from worldreel import canvas, tokens
+from worldreel.models import attention
+from worldreel.models.attention import attend
 from worldreel.models.dit import DiT
 from worldreel.models.presets import TINY_DIT
 from worldreel.tokens import Words
@@ -261,3 +264,23 @@ def test_a_network_that_predicts_clean_latents_gives_their_velocity():
     assert close(run(net, board, x, words, sigma=[0.5] * 4, per_frame=True), (x - 1) / 0.5)
     with pytest.raises(ValueError, match="give v or x"):
         DiT(dataclasses.replace(TINY_DIT, predicts="noise"))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_recorded_in_parts_has_the_plain_gradient(masked, monkeypatch):
+    generator = torch.Generator().manual_seed(1)
+    given = [torch.randn(2, 3, n, 8, generator=generator) for n in (10, 7, 7)]
+    mask = torch.rand(2, 7, generator=generator) > 0.3 if masked else None
+    pull = torch.randn(2, 3, 10, 8, generator=generator)
+
+    def gradients(work) -> list[torch.Tensor]:
+        leaves = [x.clone().requires_grad_() for x in given]
+        work(*leaves).backward(pull)
+        return [x.grad for x in leaves]
+
+    seen = None if mask is None else mask[:, None, None]
+    plain = gradients(lambda q, k, v: functional.scaled_dot_product_attention(q, k, v, seen))
+    for cached in (1, 1 << 20):
+        monkeypatch.setattr(attention, "_CACHED", cached)
+        for got, wanted in zip(gradients(lambda *x: attend(*x, mask)), plain, strict=True):
+            assert close(got, wanted, 1e-5)

@@ -6,10 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from worldreel.models import streaming
 from worldreel.models.presets import WanVaePreset
-from worldreel.models.streaming import Past
+from worldreel.models.streaming import CausalConv, Past
 from worldreel.models.wan_names import vae_place
-from worldreel.models.wan_vae import WanVae
+from worldreel.models.wan_vae import DoubledConv, WanVae
 
 STATS = {"mean": (0.1, 0.2, 0.3, -0.4), "deviation": (1.0, 2.0, 0.5, 1.5)}
 TINY = {
@@ -169,3 +170,38 @@ def test_real_widths_equal_diffusers():
     assert (ours.decode(latents) - pixels).abs().max() < 1e-4
     half = ours_of(preset, peer, torch.bfloat16).decode(latents)
     assert functional.cosine_similarity(half.flatten(), pixels.flatten(), dim=0) > 0.9999
+
+
+def drawn(layer, seed: int):
+    generator = torch.Generator().manual_seed(seed)
+    for p in layer.parameters():
+        torch.nn.init.normal_(p, std=0.2, generator=generator)
+    return layer.requires_grad_(False)
+
+
+@pytest.mark.parametrize("pieces", [(7,), (4, 3), (1, 5, 4), (5, 2)])
+def test_frames_in_pairs_equal_the_plain_convolution(pieces, monkeypatch):
+    """The first frame of a clip with nothing before it, odd and even pieces, pairs in parts."""
+    layer = drawn(CausalConv(3, 5, (3, 3, 3)), 1)
+    x = torch.randn(2, sum(pieces), 6, 7, 3, generator=torch.Generator().manual_seed(2))
+    plain = layer.through(functional.pad(x, (0, 0, 0, 0, 0, 0, 2, 0)))
+    monkeypatch.setattr(streaming, "_PAIRED", 1)
+    went: list[int] = []
+    whole = CausalConv._in_pairs
+    monkeypatch.setattr(CausalConv, "_in_pairs", lambda *a: went.append(1) or whole(*a))
+    for size in (1, 1 << 14):
+        monkeypatch.setattr(streaming, "CACHED", size)
+        past = Past()
+        parts = [layer(part, past) for part in x.split(pieces, dim=1)]
+        assert (torch.cat(parts, dim=1) - plain).abs().max() < 1e-5
+    assert went
+
+
+def test_a_doubled_frame_is_never_made():
+    layer = drawn(DoubledConv(4, 3), 3)
+    x = torch.randn(2, 3, 5, 6, 4, generator=torch.Generator().manual_seed(4))
+    wide = x.repeat_interleave(2, dim=2).repeat_interleave(2, dim=3)
+    planes = wide.flatten(0, 1).permute(0, 3, 1, 2)
+    plain = functional.conv2d(planes, layer.weight, layer.bias, padding=1)
+    plain = plain.permute(0, 2, 3, 1).unflatten(0, (2, 3))
+    assert (layer(x) - plain).abs().max() < 1e-5

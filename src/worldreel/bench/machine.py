@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import platform
@@ -129,8 +130,14 @@ def operators(work: Callable[[], Any], device: torch.device) -> list[dict[str, A
 
 
 def forget_peak() -> bool:
-    """Let the peak of this process's memory begin anew; False where the system cannot."""
+    """Let the peak of this process's memory begin anew; False where the system cannot.
+
+    What was freed goes back to the system first, or it would be a cushion of unknown size in which
+    a side's own needs vanish.
+    """
     gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # of the GNU C library alone
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         _RESET.write_text("5")
     except OSError:

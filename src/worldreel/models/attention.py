@@ -9,6 +9,7 @@ Shapes: B batch, N M tokens, H heads, D width, d width of a head.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -42,15 +43,14 @@ class RMSNorm(nn.Module):
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """softmax(q k^T / sqrt(d)) v for B H N d; mask (B, M), True where a key may be seen.
 
-    On a CPU, plain products are used while a gradient is recorded, because the fused kernel's
-    backward is several times slower there in bf16, and for bf16 at all times (`_attend_in_parts`).
+    On a CPU, plain products are used while a gradient is recorded (`_InParts`), because the fused
+    kernel's backward is several times slower there in bf16, and for bf16 at all times
+    (`_attend_in_parts`).
     """
     bias = None if mask is None else mask[:, None, None, :]
-    if q.device.type == "cpu" and torch.is_grad_enabled() and q.requires_grad:
-        scores = (q * (1 / math.sqrt(q.shape[-1]))) @ k.transpose(-1, -2)  # B H N M
-        if bias is not None:
-            scores = scores.masked_fill(~bias, -math.inf)
-        return torch.softmax(scores, dim=-1) @ v  # of bf16 it is computed in fp32 and rounded
+    recorded = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
+    if q.device.type == "cpu" and recorded:
+        return _InParts.apply(q, k, v, bias)
     if q.device.type == "cpu" and q.dtype == torch.bfloat16:
         return _attend_in_parts(q, k, v, bias)
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
@@ -73,6 +73,41 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Te
             scores = scores.masked_fill(~bias, -math.inf)
         out[:, :, start : start + size] = torch.softmax(scores, dim=-1) @ v
     return out
+
+
+class _InParts(torch.autograd.Function):
+    """`_attend_in_parts` with a gradient, for which scores are computed again, some heads at a
+    time: kept from the forward pass they would be most of a training step's memory."""
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+        ctx.save_for_backward(q, k, v, bias)
+        return _attend_in_parts(q, k, v, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, bias = ctx.saved_tensors
+        b, heads, n, d = q.shape
+        scale = 1 / math.sqrt(d)
+        given = [x.flatten(0, 1) for x in (q * scale, k, v, grads[0])]  #     BH N|M d
+        seen = None if bias is None else bias.expand(-1, heads, -1, -1).flatten(0, 1)
+        found = [torch.empty(x.shape, dtype=x.dtype) for x in given[:3]]
+        size = max(1, _CACHED // (n * k.shape[2]))
+        for start in range(0, b * heads, size):
+            part = slice(start, start + size)
+            queries, keys, values, grad = (x[part] for x in given)
+            scores = queries @ keys.transpose(1, 2)
+            if seen is not None:
+                scores = scores.masked_fill(~seen[part], -math.inf)
+            weights = torch.softmax(scores, dim=-1)
+            del scores
+            torch.bmm(weights.transpose(1, 2), grad, out=found[2][part])
+            pull = grad @ values.transpose(1, 2)
+            pull = torch.ops.aten._softmax_backward_data(pull, weights, -1, weights.dtype)
+            torch.bmm(pull, keys, out=found[0][part])
+            torch.bmm(pull.transpose(1, 2), queries, out=found[1][part])
+        found[0] *= scale
+        return *(x.unflatten(0, (b, heads)) for x in found), None
 
 
 def rotary(pos: Tensor, head_dim: int, theta: float = 10000.0) -> tuple[Tensor, Tensor]:
@@ -114,10 +149,13 @@ class SelfAttention(nn.Module):
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values before rotation: three times B H N d."""
-        q, k, v = self.qkv(x).chunk(3, dim=-1)
-        parts = (self.norm_q(q), self.norm_k(k), v)
-        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in parts)
-        return q, k, v
+        every = self.qkv(x)
+        del x
+        q, k, v = every.chunk(3, dim=-1)
+        q, k = self.norm_q(q), self.norm_k(k)
+        q, k, v = (rearrange(p, "b n (h d) -> b h n d", h=self.heads) for p in (q, k, v))
+        # of its own: as a part it would hold the product of all three
+        return q, k, v.contiguous()
 
     def merge(self, x: Tensor) -> Tensor:
         return self.out(rearrange(x, "b h n d -> b n (h d)"))

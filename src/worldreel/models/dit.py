@@ -106,23 +106,33 @@ class Block(nn.Module):
         chunks: tuple[int, ...] = (),  #    kept tokens: who sees whom
         past: Past | None = None,  #        painted tokens: what is kept
         around: Around | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The stream after this block, and its tokens' keys (before rotation) and values."""
+        keep: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+        """The stream after this block and, to keep, its tokens' keys (before rotation) and values.
+
+        No product is held longer than it is needed: what is freed here bounds the memory.
+        """
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
-        h = modulated(x, m[0], m[1], self.eps).to(dtype)
-        q, k, v = self.self_attn.project(h)  #                               B H N d
+        q, k, v = self.self_attn.project(  #                                 B H N d
+            modulated(x, m[0], m[1], self.eps).to(dtype)
+        )
+        kept = (k, v) if keep else None
         if around is not None:
             old_k, old_v = (k[:, :, :0], v[:, :, :0]) if past is None else past[:2]
             keys, values = torch.cat([k, old_k], dim=2), torch.cat([v, old_v], dim=2)
             h = attend_ring(q, keys, values, *around)
-        elif chunks:
-            h = _by_chunk(rotate(q, rope), rotate(k, rope), v, chunks)
-        elif past is not None:
-            keys = torch.cat([rotate(past[0], past[2]), rotate(k, rope)], dim=2)
-            h = attend(rotate(q, rope), keys, torch.cat([past[1], v], dim=2))
         else:
-            h = attend(rotate(q, rope), rotate(k, rope), v)
-        x = torch.addcmul(x, m[2], self.self_attn.merge(h).float())
+            q = rotate(q, rope)
+            k = rotate(k, rope)
+            if chunks:
+                h = _by_chunk(q, k, v, chunks)
+            elif past is not None:
+                k, v = torch.cat([rotate(past[0], past[2]), k], dim=2), torch.cat([past[1], v], 2)
+                h = attend(q, k, v)
+            else:
+                h = attend(q, k, v)
+        del q, k, v
+        x = torch.addcmul(x, m[2], self.self_attn.merge(h))
         h = self.norm(x).to(dtype)
         said, start = [], 0
         for words_k, words_v, mask, tokens in heard:
@@ -130,9 +140,15 @@ class Block(nn.Module):
             said.append(self.cross_attn(h[:, start:stop], words_k, words_v, mask))
             start = stop
         x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
+        del said
         h = modulated(x, m[3], m[4], self.eps).to(dtype)
-        h = self.mlp_out(functional.gelu(self.mlp_in(h), approximate="tanh"))
-        return torch.addcmul(x, m[5], h.float()), k, v
+        h = self.mlp_in(h)
+        if torch.is_grad_enabled():
+            h = functional.gelu(h, approximate="tanh")
+        else:
+            torch.ops.aten.gelu_(h, approximate="tanh")
+        h = self.mlp_out(h)
+        return torch.addcmul(x, m[5], h), kept
 
 
 def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:
@@ -252,9 +268,10 @@ class DiT(nn.Module):
         h = self.patch_in(x.to(self.dtype)).float()
         keys, values = [], []
         for i, block in enumerate(self.blocks):
-            h, k, v = block(h, mod, rope, [w.layer(i) for w in words], self.dtype, chunks)
-            keys.append(k)
-            values.append(v)
+            heard = [w.layer(i) for w in words]
+            h, kept = block(h, mod, rope, heard, self.dtype, chunks, None, None, True)
+            keys.append(kept[0])
+            values.append(kept[1])
         return Context(keys=keys, values=values, pos=pos)
 
     def forward(
@@ -291,7 +308,8 @@ class DiT(nn.Module):
                 where = torch.cat([pos, context.pos], dim=1)
                 still = int((context.pos[0, :, 0] < 0).sum())
             around = (pos, where, ring, still)
-        h = waiting = self.patch_in(x.to(self.dtype)).float()  #             B N D
+        h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
+        waiting = h if through is not None else None
         full = thin = (mod, rope)
         hints: dict[int, Tensor] = {}
         if self.vace is not None and control is not None:
@@ -303,14 +321,14 @@ class DiT(nn.Module):
         for i, block in enumerate(self.blocks):
             if through is not None and middle and i == 1:
                 waiting, h = h, _rows(h, through)
-            elif through is not None and middle and i == end:
+            elif through is not None and waiting is not None and middle and i == end:
                 h = waiting.scatter(1, through[..., None].expand_as(h), h)
             past = None
             if context is not None and past_rope is not None:
                 past = (context.keys[i], context.values[i], past_rope)
             heard = [w.layer(i) for w in words]
             mod, rope = thin if i in middle else full
-            h, _, _ = block(h, mod, rope, heard, self.dtype, (), past, around)
+            h = block(h, mod, rope, heard, self.dtype, (), past, around)[0]
             if i in hints:
                 h = h + hints[i]
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D

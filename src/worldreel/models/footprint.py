@@ -124,11 +124,10 @@ def painting(p: DitPreset, words: Words, shape: Shape, how: Numbers, *, together
 def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     """One forward of the transformer over so many tokens: `DiT.forward` and `Block.forward`."""
     d, e = p.dim, how.dtype.itemsize
-    held = 2 * _FP32 * d  #                     the stream, and what the first block was given
+    stream = _FP32 * d
+    held = stream  #                            what the block was given
     held += _FP32 * d // p.heads  #             cosines and sines, of half a head each
     held += _FP32 * p.channels * p.patch**2  #  the tokens
-    if p.layers > 1:
-        held += 4 * e * d  #                    of the block before: keys, and values in its qkv
     if how.levels > 1:
         held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
     block = 6 * e * d  #                        what attention is given, qkv, q and k
@@ -137,14 +136,14 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     stages = (
         block + e * d + wide,  #                q or k is turned, the other is
         block + 4 * e * d,  #                   both turned, q scaled, what comes of them
-        block + said + wide,  #                 the norm before the MLP
-        block + said + 2 * e * p.mlp,  #        the MLP before and after GELU
+        stream + said + wide,  #                the norm before the MLP
+        stream + 2 * e * p.mlp,  #              the MLP before and after GELU
     )
     # a matrix that is stored otherwise is made anew in `dtype` for its product
     cast = e if how.stored.itemsize != e else 0
     products = (
         rows * (held + 4 * e * d) + cast * 3 * d * d,
-        rows * (held + block + said + e * p.mlp) + cast * d * p.mlp,
+        rows * (held + stream + said + e * p.mlp) + cast * d * p.mlp,
     )
     # levels are fp32, and so is then what modulation is made with
     levels = 0 if how.stored == torch.float32 else 6 * _FP32 * d * d
@@ -208,7 +207,7 @@ def _causal(v: WanVaePreset, latents: int, area: int, how: Numbers) -> int:
             after = width if v.residual else width // 2
             held += 2 * area * width * temporal[i]
             larger = 4 * (2 if temporal[i] else 1) * size
-            work = max(work, size * (given + width) + larger * (width + after))
+            work = max(work, size * (given + width) + larger * (width // 4 + 2 * after))
             frames, area, given = frames * (2 if temporal[i] else 1), 4 * area, after
     held += 2 * area * widths[-1] * v.decoder
     pixels = 3 * v.patch**2 * frames * area

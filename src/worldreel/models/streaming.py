@@ -18,6 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+_PAIRED = 2048  # places of all frames: below, sums of weights cost more than products saved
+CACHED = 1 << 14  # places of a frame that are worked on together
+
 
 class Past:
     """What a stream has seen: the last input frames of each causal layer, and shared room.
@@ -82,8 +85,12 @@ class CausalConv(nn.Conv3d):
 
     def over(self, room: Tensor, past: Past) -> Tensor:
         """Convolve what was written into a room that `Past.room` gave for this layer."""
+        fresh = not past.knows(self)
         past.hold(self, room, self.depth)
-        return self.through(room)
+        few = room.shape[1] < 4 or room.shape[2] * room.shape[3] * (room.shape[1] - 2) < _PAIRED
+        if few or room.device.type != "cpu" or self.kernel_size != (3, 3, 3):
+            return self.through(room)
+        return self._in_pairs(room, fresh)
 
     def through(self, frames: Tensor) -> Tensor:
         """Convolve frames as they are, past included: B T H W C to B T-depth H W C'."""
@@ -91,6 +98,49 @@ class CausalConv(nn.Conv3d):
         first = frames.permute(0, 4, 1, 2, 3)
         out = self._conv_forward(first, self.weight.to(frames.dtype), bias)
         return out.permute(0, 2, 3, 4, 1).contiguous()
+
+    def _in_pairs(self, frames: Tensor, fresh: bool) -> Tensor:
+        """`through`, 3x3x3, with two thirds of the products: four convolutions of planes give two
+        frames (Winograd's F(2,3) in time; Lavin and Gray, 1509.09308).
+
+        An odd frame goes first by itself; a clip's first one (fresh) has nothing before it. Some
+        pairs at a time, so that what is between stays in the cache.
+        """
+        b, t, h, w, _ = frames.shape
+        odd, pairs = t % 2, (t - 2) // 2
+        taps = self.weight.to(frames.dtype).unbind(2)  #                      3 of C' C 3 3
+        bias = None if self.bias is None else self.bias.to(frames.dtype)
+        out = frames.new_empty(b, t - 2, h, w, self.out_channels)
+        if odd and fresh:
+            out[:, 0] = _planes(frames[:, 2], taps[2], bias)
+        elif odd:
+            out[:, :1] = self.through(frames[:, :3])
+        # sums of weights in fp32, rounded once
+        ends, middle = taps[0].float() + taps[2], taps[1].float()
+        summed, opposed = (x.mul_(0.5).to(taps[0].dtype) for x in (ends + middle, ends - middle))
+        even, other = frames[:, odd::2], frames[:, odd + 1 :: 2]  #           b pairs+1 h w c
+        first, second = out[:, odd::2], out[:, odd + 1 :: 2]
+        size = max(1, CACHED // (b * h * w))
+        for start in range(0, pairs, size):
+            part, after = slice(start, start + size), slice(start + 1, start + size + 1)
+            d0, d1 = even[:, part][:, : pairs - start], other[:, part][:, : pairs - start]
+            d2, d3 = even[:, after], other[:, after]
+            y0, y1 = first[:, part], second[:, part]
+            m = _planes(d1 + d2, summed, bias)
+            n = _planes(d2 - d1, opposed)
+            torch.add(m, n, out=y0)
+            torch.sub(m, n, out=y1)
+            del m, n
+            y0 += _planes(d0 - d2, taps[0])
+            y1 -= _planes(d1 - d3, taps[2])
+        return out
+
+
+def _planes(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A 3x3 convolution of every plane of ... H W C by C' C 3 3."""
+    planes = x.reshape(-1, *x.shape[-3:]).permute(0, 3, 1, 2)
+    out = functional.conv2d(planes, weight, bias, padding=1)
+    return out.permute(0, 2, 3, 1).reshape(*x.shape[:-1], -1)
 
 
 class ActiveConv(nn.Module):
@@ -110,11 +160,16 @@ class ActiveConv(nn.Module):
 
 
 def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None) -> Tensor:
-    """x over its root mean square along the last axis, times a weight; zeros stay zeros.
+    """x, B T H W C, over its root mean square along the last axis, times a weight; zeros stay.
 
-    The root is taken in fp32 (Zhang and Sennrich, 1910.07467).
+    The root is taken in fp32 (Zhang and Sennrich, 1910.07467), on a CPU of some frames at a time:
+    what is between is in fp32, too, and stays in the cache.
     """
-    root = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
-    out = torch.div(x, root, out=torch.empty_like(x) if out is None else out)
-    return out.mul_(weight.to(x.dtype))
+    out = torch.empty_like(x) if out is None else out
+    weight = weight.to(x.dtype)
+    few = max(1, CACHED // (x.shape[2] * x.shape[3])) if x.device.type == "cpu" else x.shape[1]
+    for part, into in zip(x.split(few, dim=1), out.split(few, dim=1), strict=True):
+        root = torch.linalg.vector_norm(part, dim=-1, keepdim=True, dtype=torch.float32)
+        root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
+        torch.div(part, root, out=into).mul_(weight)
+    return out

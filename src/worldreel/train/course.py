@@ -150,8 +150,10 @@ def _for_painted(plain: Callable[..., Any], compiled: Callable[..., Any]) -> Cal
     def forward(
         x: Tensor, mod: Tensor, rope: Rope, heard: Heard, dtype: torch.dtype,
         chunks: tuple[int, ...] = (), past: Past | None = None, around: Around | None = None,
-    ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
-        return (plain if chunks else compiled)(x, mod, rope, heard, dtype, chunks, past, around)
+        keep: bool = False,
+    ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:  # fmt: skip
+        work = plain if chunks else compiled
+        return work(x, mod, rope, heard, dtype, chunks, past, around, keep)
 
     return forward
 
