@@ -18,7 +18,8 @@ ROWS = [
     "models world",
     "lora adapted plan offload checkpoint provenance certificate credentials media mux pictures"
     " output device shelf",
-    "engine public loading request course prompt tasks clips montage timeline framing values",
+    "engine public conditions loading request course prompt tasks clips montage timeline framing"
+    " values",
     "data film play stream parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py

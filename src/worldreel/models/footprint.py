@@ -100,6 +100,8 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     held += _FP32 * p.channels * p.patch**2  #  the tokens
     if p.layers > 1:
         held += 4 * e * d  #                    of the block before: keys, and values in its qkv
+    if p.control:  #                            control tokens, VACE's stream and its hints
+        held += _FP32 * (p.control_channels * p.patch**2 + (1 + len(p.control)) * d)
     if how.levels > 1:
         held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
     block = 6 * e * d  #                        what attention is given, qkv, q and k
