@@ -20,7 +20,7 @@ ROWS = [
     " output device shelf",
     "engine public conditions loading request course prompt tasks clips montage timeline framing"
     " values",
-    "data film play stream parts",
+    "data film play stream windows parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
 ]

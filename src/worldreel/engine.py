@@ -318,7 +318,7 @@ class Engine(Tasks):
                 self.public,
                 self.dit,
                 board,
-                heard,
+                [(None, heard)],
                 lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
                 scale=scale,
                 noise=noise,

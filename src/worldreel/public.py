@@ -28,6 +28,7 @@ from worldreel.models.wan_models import WanModel
 from worldreel.request import Limits, Plan
 from worldreel.values import parse_size
 
+Heard = list[tuple[int | None, Tensor]]  # tokens (None: all) and the states that they read
 LEAST = 1 / 1000  # the level to which their schedule is spaced: they were trained at thousandths
 _LONGER = 2  # times the length of training that may be asked for
 _SMALL = (832, 480)  # what models of 1280x720 were trained on too
@@ -93,17 +94,17 @@ class Public:
             references=m.pictures == "control",
         )
 
-    def notes(self, made: Plan) -> list[str]:
-        """What a person should know of a plan before it is painted."""
+    def notes(self, made: Plan, *, windows: bool = False) -> list[str]:
+        """What a person should know of a plan before it is painted; windows: one after another."""
         line, name = made.timeline, self.model.name
         ends = (0, line.num_latents - 1)
-        if self.model.pictures == "" and (made.clips or line.keyframes):
+        if self.model.pictures == "" and (made.clips or line.keyframes or windows):
             return [
                 f"{name} was trained on words alone: what is kept stays as it is, and the rest may"
                 f" not follow it well; {_CAN}"
             ]
         within = any(k.latent not in ends for k in line.keyframes)
-        if self.model.pictures == "first" and (made.clips or within):
+        if self.model.pictures == "first" and (made.clips or within or windows):
             return [
                 f"{name} was trained to go on from a first picture: what it is shown of a clip, or"
                 " of pictures within, it may follow less well; wan2.1-vace-14b was trained on them"
@@ -115,7 +116,7 @@ def guided(
     public: Public,
     dit: DiT,
     board: Canvas,
-    states: Tensor,  #                          B L E
+    heard: Heard,  #                            in order of time; states are B L E
     nothing: Callable[[], Tensor],  #           B L E: what it is guided away from
     *,
     scale: float,
@@ -129,11 +130,13 @@ def guided(
     experts = [dit] if public.low is None else [dit, public.low]
     liked = public.model.guidance
     scales = [liked[i] if scale == liked[0] and i < len(liked) else scale for i in range(2)]
-    against = nothing() if any(s != 1 for s in scales[: len(experts)]) else None
+    against: Heard = []
+    if any(s != 1 for s in scales[: len(experts)]):
+        against = [(None, nothing())]
     fields = []
     for expert, own in zip(experts, scales, strict=False):
-        said = _field(public, expert, board, states, noise, beside)
-        if own != 1 and against is not None:
+        said = _field(public, expert, board, heard, noise, beside)
+        if own != 1:
             said = guidance.cfg(said, _field(public, expert, board, against, noise, beside), own)
         fields.append(said)
     if public.low is None or public.boundary is None:
@@ -156,7 +159,7 @@ def thousandths(level: Tensor) -> Tensor:
 
 
 def _field(
-    public: Public, dit: DiT, board: Canvas, states: Tensor, noise: Tensor, beside: Tensor | None
+    public: Public, dit: DiT, board: Canvas, heard: Heard, noise: Tensor, beside: Tensor | None
 ) -> Velocity:
     """The velocity with some words; those are read when it is first asked for, and then kept."""
     alike = public.model.pictures != "level"
@@ -175,7 +178,7 @@ def _field(
 
     def field(x: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
         if not words:
-            words.extend(dit.read([(None, states.to(x.device), None)], len(x)))
+            words.extend(dit.read([(n, states.to(x.device), None) for n, states in heard], len(x)))
         if alike:
             x = torch.where(kept, flow.noised(board.known, board.freedom, sigma, noise), x)
         seen = tokens.shown(x, board, sigma, box.patch, noise)

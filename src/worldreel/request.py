@@ -352,7 +352,7 @@ def _frames(request: Request, limits: Limits) -> tuple[int, list[str]]:
     if wanted > limits.max_seconds * fps + alone + 1e-9:
         raise RequestError(
             f"{said} is too long: {limits.name} makes up to {limits.max_seconds:g} s "
-            f"({most * group + alone} frames) at once"
+            f"({most * group + alone} frames) at once, and `worldreel stream` goes on from there"
         )
     frames = group * min(max(math.floor((wanted - alone) / group + 0.5), 1), most) + alone
     if abs(frames - wanted) < 1e-6:
