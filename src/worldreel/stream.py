@@ -120,8 +120,7 @@ def opened(
     notes = [note for one in said for note in heard(one.words(), made.plan.model)]
     notes += [note for one in said if one.written for note in one.written.told()]
     later = [(at, one.text) for (at, _), one in zip(then, said[1:], strict=True)]
-    request = replace(request, prompt=said[0].text)
-    made = course(request, later, engine.limits, pace, chunk=chunk)
+    made = course(replace(request, prompt=said[0].text), later, engine.limits, pace, chunk=chunk)
     plan = replace(made.plan, notes=(*notes, *made.plan.notes))
     return Stream(engine, replace(made, plan=plan))
 
@@ -314,8 +313,6 @@ class Stream:
             groups.append((tokens_, states, mask))
         return groups
 
-    # What is kept.
-
     def _context(self, state: State, stop: int, held: dict[int, Context]) -> Context | None:
         """Keys and values of all that the window up to `stop` shows; `held` has what is known.
 
@@ -354,10 +351,9 @@ class Stream:
 
     def _remember(self, latents: Tensor, start: int, level: float | None = None) -> Context:
         """Latents, shown at the context level or another, with times from the first on."""
-        dit, nothing = self.engine.dit, torch.zeros_like(latents[:, :1])
-        board = Canvas(known=latents, freedom=nothing)
+        board = Canvas(known=latents, freedom=torch.zeros_like(latents[:, :1]))
         return tokens.remember(
-            dit,
+            self.engine.dit,
             board,
             self._bag(board),
             context_level=self.course.pace.context_level if level is None else level,
@@ -366,9 +362,9 @@ class Stream:
 
     def _refer(self, latents: Tensor) -> Context:
         """Latents as references, clean, at their fixed times."""
-        dit, nothing = self.engine.dit, torch.zeros_like(latents[:, :, :1])
+        nothing = torch.zeros_like(latents[:, :, :1])
         board = canvas.refer(canvas.loosen(nothing, 1.0), latents)
-        return tokens.remember(dit, board, self._bag(board))
+        return tokens.remember(self.engine.dit, board, self._bag(board))
 
     def _bag(self, board: Canvas, *, per_frame: bool = False) -> tokens.Bag:
         p = self.engine.dit.preset
