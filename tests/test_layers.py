@@ -18,9 +18,9 @@ ROWS = [
     "models world",
     "lora adapted plan offload team checkpoint provenance certificate credentials media mux"
     " pictures output device shelf",
-    "engine decoding public loading request course prompt tasks clips montage timeline framing"
-    " values",
-    "data film play stream parts",
+    "engine coding public conditions loading request course prompt tasks clips montage timeline"
+    " framing values",
+    "data film play stream windows parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
 ]

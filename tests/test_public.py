@@ -49,7 +49,7 @@ def test_the_public_methods():
     how = "negative_prompt seed num_inference_steps guidance_scale progress"
     length, size = "seconds num_frames", "size aspect"
     asked = {
-        "generate": f"prompt {length} {size} image last_image keyframes rewrite",
+        "generate": f"prompt {length} {size} image last_image keyframes references rewrite",
         "extend": f"clip prompt {length} before {size}",
         "connect": f"first second prompt {length} {size}",
         "loop": f"prompt clip {length} {size}",

@@ -7,11 +7,10 @@ import sys
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from tests.tiny_wan import letters, psnr, saved
 from worldreel import engine, public
 from worldreel.errors import CheckpointError, MissingExtraError, RequestError
-from worldreel.models.wan_text import WanText
 from worldreel.request import RequestWarning
 
 pytestmark = [
@@ -20,100 +19,13 @@ pytestmark = [
 ]
 
 KINDS = ("t2v", "pair", "level")
-WORDS = 12  # the width of a state
 FRAMES = 9
-
-
-class Letters(nn.Module):
-    """A text encoder for tests: a vector for each letter."""
-
-    def __init__(self):
-        super().__init__()
-        table = torch.randn(256, WORDS, generator=torch.Generator().manual_seed(5))
-        self.table = nn.Parameter(table, requires_grad=False)
-
-    def forward(self, ids, mask):
-        return self.table[ids] * mask[..., None]
-
-
-def letters() -> WanText:
-    return WanText(lambda text: [*text.encode(), 1], Letters(), length=16)
-
-
-def random(module: nn.Module, seed: int) -> nn.Module:
-    """Weights large enough that every part of a network is heard."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in module.named_parameters():
-            spread = 0.3 if p.ndim < 2 or "table" in name else p[0].numel() ** -0.5
-            near = 1.0 if "norm" in name and name.endswith(("weight", "gamma")) else 0.0
-            p.copy_(near + spread * torch.randn(p.shape, generator=generator))
-    return module.eval()
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """{kind: (folder, diffusers' transformers, VAE and scheduler)}, as diffusers saves them."""
-    from diffusers import AutoencoderKLWan, UniPCMultistepScheduler, WanTransformer3DModel
-
-    made = {}
-    for kind in KINDS:
-        folder, level = tmp_path_factory.mktemp(kind), kind == "level"
-        channels = 48 if level else 16
-        vae = random(
-            AutoencoderKLWan(
-                base_dim=4,
-                decoder_base_dim=4,
-                z_dim=channels,
-                dim_mult=[1, 1, 1, 1],
-                num_res_blocks=1,
-                latents_mean=[0.1] * channels,
-                latents_std=[1.3] * channels,
-                **(
-                    dict(
-                        is_residual=True,
-                        patch_size=2,
-                        in_channels=12,
-                        out_channels=12,
-                        scale_factor_spatial=16,
-                    )
-                    if level
-                    else {}
-                ),
-            ),
-            1,
-        )
-        transformers = [
-            random(
-                WanTransformer3DModel(
-                    num_attention_heads=2,
-                    attention_head_dim=12,
-                    in_channels=channels,
-                    out_channels=channels,
-                    text_dim=WORDS,
-                    ffn_dim=32,
-                    num_layers=2,
-                    freq_dim=16,
-                ),
-                seed,
-            )
-            for seed in ((2, 3) if kind == "pair" else (2,))
-        ]
-        scheduler = UniPCMultistepScheduler(
-            prediction_type="flow_prediction",
-            use_flow_sigmas=True,
-            flow_shift=12.0 if kind == "pair" else 5.0,
-        )
-        for name, part in zip(("transformer", "transformer_2"), transformers, strict=False):
-            part.save_pretrained(folder / name)
-        vae.save_pretrained(folder / "vae")
-        scheduler.save_pretrained(folder / "scheduler")
-        index = {"_class_name": "WanPipeline", "transformer_2": [None, None]}
-        if kind == "pair":
-            index |= {"transformer_2": ["diffusers", "x"], "boundary_ratio": 0.875}
-        (folder / "model_index.json").write_text(json.dumps(index))
-        made[kind] = folder, transformers, vae, scheduler
-    return made
+    return {kind: saved(tmp_path_factory.mktemp(kind), kind) for kind in KINDS}
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +68,6 @@ def theirs(parts, states, nothing, noise, *, steps, scales, kept=None):
     )
     pixels = vae.decode(x * std + mean, return_dict=False)[0].clamp(-1, 1)
     return x, (pixels[0].permute(1, 2, 3, 0) * 127.5 + 127.5).numpy()
-
-
-def psnr(a, b, peak) -> float:
-    error = float(np.square(np.asarray(a, float) - np.asarray(b, float)).mean())
-    return float("inf") if not error else 10 * np.log10(peak**2 / error)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -17,6 +17,7 @@ from worldreel.request import Limits, Plan, Request, check, plan
 
 LONGEST = 24 * 3600.0  # seconds
 USUAL = 60.0  # seconds, where none are asked for
+SHOWN = 5  # latents before a window of public weights that it shows: 17 frames
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,8 @@ class Course:
     spans: tuple[tuple[int, str], ...]  # the first latent of each span, and its prompt
     pace: Pace
     frames_per_latent: int
+    first_frame: bool = False  # the first latent is one frame
+    behind: int = 0  # latents before the context, from which it is decoded anew
 
     @property
     def lag(self) -> int:
@@ -63,9 +66,14 @@ class Course:
         return self.pace.window - self.at_once * self.pace.advance
 
     @property
+    def held(self) -> int:
+        """Finished latents from which the stream goes on."""
+        return self.context + self.behind
+
+    @property
     def dropped(self) -> int:
         """Frames before the first that is shown: a picture is kept as a latent of equal frames."""
-        return self.frames_per_latent - 1 if self.plan.image else 0
+        return self.frames_per_latent - 1 if self.plan.image or self.first_frame else 0
 
     @property
     def num_latents(self) -> int:
@@ -133,7 +141,7 @@ def course(
 
     then: from how many seconds on, which prompt. chunk: latents of the model's attention rule.
     """
-    pace = Pace() if pace is None else pace
+    pace = usual_pace(limits) if pace is None else pace
     if request.last_image is not None or request.keyframes:
         raise RequestError("a stream is cut where it is: it takes a first picture, and no last")
     if any(clip is not None for clip in (request.before, request.after, request.under)):
@@ -143,8 +151,9 @@ def course(
     long = {"max_seconds": LONGEST, "default_seconds": USUAL, "trained_seconds": None}
     made = plan(request, dataclasses.replace(limits, **long))
     spans, notes = _spans(made, then, limits)
-    _check_pace(pace, made, chunk, limits.frames_per_latent / limits.fps)
-    sight = pace.window * limits.frames_per_latent / limits.fps
+    _check_pace(pace, made, chunk, limits)
+    lone = limits.frames_per_latent - 1 if limits.first_frame else 0
+    sight = (pace.window * limits.frames_per_latent - lone) / limits.fps
     if limits.trained_seconds is not None and sight > limits.trained_seconds + 1e-9:
         notes.append(
             f"{limits.name} was trained on clips of up to {limits.trained_seconds:g} s, and the"
@@ -155,7 +164,17 @@ def course(
         spans=spans,
         pace=pace,
         frames_per_latent=limits.frames_per_latent,
+        first_frame=limits.first_frame,
+        behind=limits.reach if limits.first_frame else 0,
     )
+
+
+def usual_pace(limits: Limits) -> Pace:
+    """The pace of a model: marble's, or windows of the length of training."""
+    if not limits.first_frame or limits.trained_seconds is None:
+        return Pace()
+    latents = 1 + round(limits.trained_seconds * limits.fps - 1) // limits.frames_per_latent
+    return Pace(window=latents, advance=latents - SHOWN, context_level=0.0, anchor=0)
 
 
 def _spans(
@@ -164,7 +183,8 @@ def _spans(
     """The first latent and the prompt of every span, and notes of what was rounded."""
     spans, notes, before = [(0, made.prompt)], [], 0.0
     latent = limits.frames_per_latent / limits.fps  # seconds
-    late = latent - 1 / limits.fps if made.image else 0.0  # see `Course.dropped`
+    held = made.image or limits.first_frame
+    late = latent - 1 / limits.fps if held else 0.0  # see `Course.dropped`
     for at, prompt in then:
         check(Request(prompt=prompt), longest=limits.max_prompt_characters)
         said = f"the prompt at {at:g} s"
@@ -188,13 +208,19 @@ def _spans(
     return tuple(spans), notes
 
 
-def _check_pace(pace: Pace, made: Plan, chunk: int, latent: float) -> None:
+def _check_pace(pace: Pace, made: Plan, chunk: int, limits: Limits) -> None:
+    latent = limits.frames_per_latent / limits.fps
     steps = made.num_inference_steps
     lag = steps if pace.lag is None else pace.lag
     if pace.advance < 1 or pace.anchor < 0 or not 0 <= pace.context_level < 1:
         raise RequestError(
             f"a pace of {pace.advance} latents a group, {pace.anchor} references and a context"
             f" level of {pace.context_level:g}: give at least 1, at least 0, and from 0 to below 1"
+        )
+    if limits.first_frame and (lag != steps or pace.anchor or pace.context_level):
+        raise RequestError(
+            f"{limits.name} paints one window after the other, beside the end of the last: give no"
+            " lag, anchor or context level"
         )
     if not 1 <= lag <= steps or steps % lag:
         raise RequestError(f"a lag of {lag} does not divide {steps} steps: give a divisor")

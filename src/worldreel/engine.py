@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from einops import rearrange
 from torch import Generator, Tensor, nn
 
-from worldreel import canvas, clips, flow, guidance, loading, montage, public, samplers, tokens
+from worldreel import canvas, clips, conditions, flow, guidance, loading, montage, samplers, tokens
 from worldreel.canvas import Canvas
-from worldreel.decoding import whole as decoded
+from worldreel.coding import decoded, encoded
 from worldreel.device import DTYPES, best_dtype, find_device
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
@@ -32,7 +31,6 @@ from worldreel.media import Video
 from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings
-from worldreel.models.streaming import Past
 from worldreel.models.text import TextEncoder
 from worldreel.models.unread import Unread
 from worldreel.models.wan_text import WanText
@@ -40,7 +38,7 @@ from worldreel.models.wan_vae import WanVae
 from worldreel.offload import RESIDENT, Way, turns_of, weights_of
 from worldreel.progress import Progress, silent
 from worldreel.prompt import hear, heard, read, rewriter
-from worldreel.public import Public
+from worldreel.public import LEAST, Public, guided
 from worldreel.request import Limits, Request, RequestWarning, plan
 from worldreel.tasks import Tasks
 from worldreel.team import Team
@@ -146,8 +144,7 @@ class Engine(Tasks):
     def limits(self) -> Limits:
         """What a request may ask for."""
         if self.public is not None:
-            c = self.compressor
-            patch = self.dit.preset.patch
+            c, patch = self.compressor, self.dit.preset.patch
             return self.public.limits(patch=patch, stride=c.stride, reach=c.reach)
         return Limits(
             name=self.settings.name,
@@ -201,11 +198,6 @@ class Engine(Tasks):
             other = read(self.text, made.negative_prompt)
             notes += other.notes(made.model, negative=True)
             against = other.states if other.reading.ids else None
-            if made.guidance_scale == 1:
-                notes.append(
-                    "the negative prompt changes nothing at guidance scale 1: ask for a larger one,"
-                    " and for 20 steps or more"
-                )
         if self.public is not None and made.guidance_scale != 1:
             self.unsaid()  # it is remembered: later the text encoder may have left
         for note in notes:  # before the painting, which takes long
@@ -218,17 +210,19 @@ class Engine(Tasks):
         if sources:
             lap("clip")
         window = made.timeline.window
+        seen = conditions.derive(self.public, made, board, self.encode, told)
         painted = self.paint(
-            montage.shown(board, window),
+            seen.board,
             [said.states],
             [against],
             seeds=[made.seed],
             steps=made.num_inference_steps,
             guidance_scale=made.guidance_scale,
+            beside=seen.channels,
             told=told,
-        )
+        ).cpu()
         lap("paint")
-        latents = montage.joined(board, painted.cpu(), window).clone()  # a tensor like any other
+        latents = montage.joined(board, seen.kept(painted), window).clone()  # like any other tensor
         frames = montage.composite(
             made, latents, self.decode, told, reach=c.reach, first_frame=c.first_frame
         )
@@ -243,32 +237,25 @@ class Engine(Tasks):
         return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
 
     @torch.inference_mode()
-    def encode(self, frames: np.ndarray, *, told: Progress = silent, begins: bool = True) -> Tensor:
-        """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time.
-
-        Where a clip's first latent is one frame, that is the last of the first four. Latents that
-        do not begin a clip (begins) are encoded after a past in which their first frame stood.
-        """
+    def encode(
+        self,
+        frames: np.ndarray,
+        *,
+        told: Progress = silent,
+        begins: bool = True,
+        where: np.ndarray | None = None,
+    ) -> Tensor:
+        """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time: see `coding.encoded`."""
         self._need(1)
-        parts, count = [], len(frames) // FRAMES
-        past: dict[str, Any] = {}
-        if self.compressor.first_frame:
-            past["past"] = Past()
-            if not begins:
-                self.compressor.encode(self._pixels(frames[[0] * (1 + FRAMES)]), **past)
-        told("clip", 0, count)
-        for first in range(0, count, self.at_once):
-            part = frames[FRAMES * first : FRAMES * (first + self.at_once)]
-            if past and not past["past"].begun:
-                part = part[FRAMES - 1 :]
-            parts.append(self.compressor.encode(self._pixels(part), **past).cpu())
-            told("clip", min(first + self.at_once, count), count)
-        return torch.cat(parts, dim=2)
-
-    def _pixels(self, frames: np.ndarray) -> Tensor:
-        """Frames F H W 3 uint8 as 1 3 F H W, -1 to 1."""
-        video = rearrange(torch.tensor(frames).to(self.device), "f h w c -> 1 c f h w")
-        return video.float() / 127.5 - 1
+        return encoded(
+            self.compressor,
+            frames,
+            at_once=self.at_once,
+            device=self.device,
+            begins=begins,
+            where=where,
+            told=told,
+        )
 
     @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
@@ -285,11 +272,13 @@ class Engine(Tasks):
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
+        beside: Tensor | None = None,
         told: Progress = silent,
     ) -> Tensor:
         """Latents of a canvas of B clips, for one prompt and one seed a clip.
 
         states and against: 1 M E each, or None for no words (guidance away from nothing said).
+        beside: channels that some public weights are shown (`conditions`).
         """
         s = self.settings
         steps = s.steps if steps is None else steps
@@ -300,9 +289,8 @@ class Engine(Tasks):
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
-        velocity, least = self._velocity(board, states, against, noise, scale), 0.0
-        if self.public is not None:
-            least = public.LEAST
+        velocity = self._velocity(board, states, against, noise, scale, beside)
+        least = 0.0 if self.public is None else LEAST
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift, least=least).to(self.device)
         told("paint", 0, steps)
@@ -323,18 +311,20 @@ class Engine(Tasks):
         against: list[Tensor | None],
         noise: Tensor,
         scale: float,
+        beside: Tensor | None,
     ) -> Velocity:
         """The guided velocity of a canvas's latents."""
         heard = torch.cat(states).to(self.device)
         if self.public is not None:
-            return public.velocity(
+            return guided(
                 self.public,
                 self.dit,
                 board,
-                heard,
+                [(None, heard)],
                 lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
                 scale=scale,
                 noise=noise,
+                beside=None if beside is None else beside.to(self.device),
             )
         preset, s = self.dit.preset, self.settings
         box = tokens.bag(board, patch=preset.patch, chunk=preset.chunk)

@@ -40,7 +40,6 @@ from worldreel.values import number, parse_size, short
 Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
 Change = tuple[tuple[lora.Lora, ...], float]  # a LoRA for each expert, and its strength
 _FILES = (".safetensors", ".pth", ".pt", ".json")
-_READ = ("", "level")  # what of `WanModel.pictures` can be made here
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -265,11 +264,6 @@ def _public(
 ) -> Parts:
     """Public weights; all that is missing or cannot be is said before any is read."""
     model = model_of(found)
-    if model.pictures not in _READ:
-        raise CheckpointError(
-            f"{found.path} is {model.name}, which is read and not yet painted with: text to video"
-            " and TI2V-5B are"
-        )
     if model.experts > len(found.transformers):
         raise CheckpointError(
             f"{found.path} holds one of the two transformers of {model.name}: give the folder that"

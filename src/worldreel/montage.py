@@ -164,16 +164,8 @@ def composite(
     first_frame: latents can be decoded from the first on alone, which is one frame.
     """
     line = made.timeline
-    pixels = np.zeros((FRAMES * line.num_latents, made.height, made.width, 3), np.uint8)
+    pixels, known = laid(made)
     anew = _within_reach(free(made), reach, line.ring)
-    (x, y), known = made.framing.place, np.zeros(len(pixels), bool)
-    after = FRAMES * (line.num_latents - line.trail)
-    for clip, start in ((made.before, 0), (made.after, after), (made.under, 0)):
-        if clip is not None:
-            span = slice(start + clip.hidden, start + clip.hidden + clip.num_frames)
-            width, height = clip.size
-            pixels[span, y : y + height, x : x + width] = clip.frames
-            known[span] = True
     seen = np.arange(len(pixels)) - line.hidden
     seen = (seen >= 0) & (seen < made.num_frames)
     anew = anew | ~known[:, None, None]
@@ -188,6 +180,21 @@ def composite(
             fresh = decode(part, told=told)[0, FRAMES * past :]
         np.copyto(pixels[span], fresh, where=anew[span, ..., None])
     return pixels[line.hidden : line.hidden + made.num_frames]
+
+
+def laid(made: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """The clips' own frames in their places, 4T H W 3, and which of these there are, 4T."""
+    line, (x, y) = made.timeline, made.framing.place
+    pixels = np.zeros((FRAMES * line.num_latents, made.height, made.width, 3), np.uint8)
+    known = np.zeros(len(pixels), bool)
+    after = FRAMES * (line.num_latents - line.trail)
+    for clip, start in ((made.before, 0), (made.after, after), (made.under, 0)):
+        if clip is not None:
+            span = slice(start + clip.hidden, start + clip.hidden + clip.num_frames)
+            width, height = clip.size
+            pixels[span, y : y + height, x : x + width] = clip.frames
+            known[span] = True
+    return pixels, known
 
 
 def _within_reach(changes: np.ndarray, reach: int, ring: bool) -> np.ndarray:

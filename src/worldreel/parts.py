@@ -171,7 +171,7 @@ class Parts:
             return State()
         recent: tuple[Tensor, ...] = ()
         index = self.done
-        while index and sum(r.shape[2] for r in recent) < made.context:
+        while index and sum(r.shape[2] for r in recent) < made.held:
             index -= 1
             recent = (self._latents(index), *recent)
         anchored = max(group for group in made.anchors if group < self.done)

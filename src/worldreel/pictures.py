@@ -73,6 +73,16 @@ def fitted(pixels: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, str]:
     return np.asarray(image), f"{width}x{height}, was {done} to {size[0]}x{size[1]}"
 
 
+def whole(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) scaled until it fits within a size, in the middle of white."""
+    image = Image.fromarray(pixels)
+    if image.size != size:
+        inner = ImageOps.contain(image, size, Image.Resampling.BILINEAR)
+        image = Image.new("RGB", size, "white")
+        image.paste(inner, ((size[0] - inner.width) // 2, (size[1] - inner.height) // 2))
+    return np.array(image)
+
+
 def _opened(
     path: str | os.PathLike[str], wanted: str = f"picture: give a {', '.join(READ)} file"
 ) -> Image.Image:

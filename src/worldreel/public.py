@@ -1,9 +1,10 @@
 """Public weights at work: their velocity on a canvas, and what they may be asked.
 
-Two kinds differ in what they know of kept latents. TI2V-5B was trained with a level for each token:
-what is kept is shown at level 0, and is exact. The others know one level for a whole clip: what is
-kept is shown to them noised to that level, with the same noise at every step, and comes out as it
-went in; how well the rest follows it is a matter of luck, which a note says.
+Three kinds differ in what they know of kept latents. TI2V-5B was trained with a level for each
+token: what is kept is shown at level 0, and is exact. I2V and VACE are shown what is kept in
+channels of their own (`conditions`). The others know one level for a whole clip: what is kept is
+shown to them noised to that level, with the same noise at every step, and comes out as it went in;
+how well the rest follows it is a matter of luck, which a note says.
 
 Shapes: B batch, C channels, T H W latent frames, height, width, L words, E text width.
 """
@@ -27,6 +28,7 @@ from worldreel.models.wan_models import WanModel
 from worldreel.request import Limits, Plan
 from worldreel.values import parse_size
 
+Heard = list[tuple[int | None, Tensor]]  # tokens (None: all) and the states that they read
 LEAST = 1 / 1000  # the level to which their schedule is spaced: they were trained at thousandths
 _LONGER = 2  # times the length of training that may be asked for
 _SMALL = (832, 480)  # what models of 1280x720 were trained on too
@@ -44,6 +46,21 @@ class Public:
     low: DiT | None = None
     boundary: float | None = None
     together: bool = False
+
+    @property
+    def sees_pixels(self) -> bool:
+        """Whether it is shown what is known in channels of their own: see `conditions`."""
+        return self.model.pictures in ("first", "control")
+
+    def one_freedom(self, board: Canvas) -> float:
+        """The freedom of all that may change; more than one is refused."""
+        found = torch.unique(board.freedom[board.freedom > 0])
+        if len(found) > 1:
+            raise RequestError(
+                f"{self.model.name} knows one level for a whole clip: give a strength of 1 to what"
+                f" is held; {_CAN} hold it more or less"
+            )
+        return float(found[0]) if len(found) else 1.0
 
     @property
     def settings(self) -> Settings:
@@ -77,28 +94,38 @@ class Public:
             reach=reach,
             trained_sizes=tuple(sizes),
             trained_seconds=m.frames / m.fps,
+            from_picture=m.pictures == "first",
+            references=m.pictures == "control",
         )
 
-    def notes(self, made: Plan) -> list[str]:
-        """What a person should know of a plan before it is painted."""
-        kept = made.clips or made.timeline.keyframes
-        if not kept or self.model.pictures == "level":
-            return []
-        return [
-            f"{self.model.name} was trained on words alone: what is kept stays as it is, and the"
-            f" rest may not follow it well; {_CAN}"
-        ]
+    def notes(self, made: Plan, *, windows: bool = False) -> list[str]:
+        """What a person should know of a plan before it is painted; windows: one after another."""
+        line, name = made.timeline, self.model.name
+        ends = (0, line.num_latents - 1)
+        if self.model.pictures == "" and (made.clips or line.keyframes or windows):
+            return [
+                f"{name} was trained on words alone: what is kept stays as it is, and the rest may"
+                f" not follow it well; {_CAN}"
+            ]
+        within = any(k.latent not in ends for k in line.keyframes)
+        if self.model.pictures == "first" and (made.clips or within or windows):
+            return [
+                f"{name} was trained to go on from a first picture: what it is shown of a clip, or"
+                " of pictures within, it may follow less well; wan2.1-vace-14b was trained on them"
+            ]
+        return []
 
 
-def velocity(
+def guided(
     public: Public,
     dit: DiT,
     board: Canvas,
-    states: Tensor,  #                          B L E
+    heard: Heard,  #                            in order of time; states are B L E
     nothing: Callable[[], Tensor],  #           B L E: what it is guided away from
     *,
     scale: float,
     noise: Tensor,
+    beside: Tensor | None = None,  #            B C T H W: what is shown beside the latents
 ) -> Velocity:
     """The guided velocity of a canvas's latents, of the expert whose level it is.
 
@@ -107,18 +134,20 @@ def velocity(
     experts = [dit] if public.low is None else [dit, public.low]
     liked = public.model.guidance
     scales = [liked[i] if scale == liked[0] and i < len(liked) else scale for i in range(2)]
-    against = nothing() if any(s != 1 for s in scales[: len(experts)]) else None
+    against: Heard = []
+    if any(s != 1 for s in scales[: len(experts)]):
+        against = [(None, nothing())]
     fields = []
     for expert, own in zip(experts, scales, strict=False):
-        said = _field(public, expert, board, states, noise)
-        if own != 1 and against is not None and public.together:
-            both = torch.cat([states, against.to(states)])
-            twice = (torch.cat([board.known] * 2), torch.cat([board.freedom] * 2))
-            pair = replace(board, known=twice[0], freedom=twice[1])
-            field = _field(public, expert, pair, both, torch.cat([noise] * 2))
+        said = _field(public, expert, board, heard, noise, beside)
+        if own != 1 and public.together:
+            pair = replace(board, known=_twice(board.known), freedom=_twice(board.freedom))
+            both = [(n, torch.cat([states, against[0][1].to(states)])) for n, states in heard]
+            shown = None if beside is None else _twice(beside)
+            field = _field(public, expert, pair, both, _twice(noise), shown)
             said = guidance.joint(said, field, own)
-        elif own != 1 and against is not None:
-            said = guidance.cfg(said, _field(public, expert, board, against, noise), own)
+        elif own != 1:
+            said = guidance.cfg(said, _field(public, expert, board, against, noise, beside), own)
         fields.append(said)
     if public.low is None or public.boundary is None:
         return flow.instant(fields[0])
@@ -131,6 +160,10 @@ def velocity(
     return chosen
 
 
+def _twice(x: Tensor) -> Tensor:
+    return torch.cat([x, x])
+
+
 def thousandths(level: Tensor) -> Tensor:
     """A level as public weights are told it: whole thousandths, rounded down, 0.999 at most.
 
@@ -139,36 +172,34 @@ def thousandths(level: Tensor) -> Tensor:
     return (level.double() * 1000 + 1e-4).floor().clamp(max=999).to(level.dtype) / 1000
 
 
-def _field(public: Public, dit: DiT, board: Canvas, states: Tensor, noise: Tensor) -> Velocity:
+def _field(
+    public: Public, dit: DiT, board: Canvas, heard: Heard, noise: Tensor, beside: Tensor | None
+) -> Velocity:
     """The velocity with some words; those are read when it is first asked for, and then kept."""
     alike = public.model.pictures != "level"
     kept = board.kept
     if alike:
-        free = _one_freedom(board, public.model.name)
+        free = public.one_freedom(board)
         board = replace(board, freedom=torch.full_like(board.freedom, free))
     box = tokens.bag(board, patch=dit.preset.patch, chunk=None)
     part = box.painted
     words: list[Any] = []
+    channels = control = None
+    if public.model.pictures == "control" and beside is not None:
+        control = tokens.take(beside, part, box.patch)
+    else:
+        channels = beside
 
     def field(x: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
         if not words:
-            words.extend(dit.read([(None, states.to(x.device), None)], len(x)))
+            words.extend(dit.read([(n, states.to(x.device), None) for n, states in heard], len(x)))
         if alike:
             x = torch.where(kept, flow.noised(board.known, board.freedom, sigma, noise), x)
-        seen = tokens.take(tokens.shown(x, board, sigma, box.patch, noise), part, box.patch)
+        seen = tokens.shown(x, board, sigma, box.patch, noise)
+        seen = seen if channels is None else torch.cat([seen, channels], dim=1)
+        seen = tokens.take(seen, part, box.patch)
         level = thousandths(part.level(sigma))
-        v = dit(seen, level, level, part.which, part.pos, words)
+        v = dit(seen, level, level, part.which, part.pos, words, control=control)
         return tokens.put(v.to(x.dtype), box)
 
     return field
-
-
-def _one_freedom(board: Canvas, name: str) -> float:
-    """The freedom of all that may change; more than one is refused."""
-    found = torch.unique(board.freedom[board.freedom > 0])
-    if len(found) > 1:
-        raise RequestError(
-            f"{name} knows one level for a whole clip: give a strength of 1 to what is held;"
-            f" {_CAN} hold it more or less"
-        )
-    return float(found[0]) if len(found) else 1.0

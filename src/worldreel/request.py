@@ -71,6 +71,7 @@ class Request:
     image: Any = _given()  # the first frame
     last_image: Any = _given()
     keyframes: Sequence[tuple[Any, ...]] = dataclasses.field(default=(), compare=False)
+    references: Sequence[Any] = dataclasses.field(default=(), compare=False)  # who or what is seen
     before: Any = _given()
     after: Any = _given()
     under: Any = _given()
@@ -108,6 +109,8 @@ class Limits:
     # are made, with a note.
     trained_sizes: tuple[Size, ...] = ((144, 80), (256, 144), (80, 144), (96, 96))
     trained_seconds: float | None = 4.0
+    from_picture: bool = False  # it goes on from a first frame that is known, and whole
+    references: bool = False  # it is shown pictures of who or what is to be seen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,6 +136,7 @@ class Plan:
     after: Any = _given()
     under: Any = _given()
     strength: float = 1.0
+    references: Sequence[Any] = dataclasses.field(default=(), compare=False)
     image: bool = False
     last_image: bool = False
     model: str = "marble"
@@ -151,6 +155,7 @@ class Plan:
             fields[name] = fields[name] is not None
         return fields | {
             "changed": list(self.changed),
+            "references": len(self.references),
             "notes": list(self.notes),
             "ring": line.ring,
             "keyframes": [{"latent": k.latent, "strength": k.strength} for k in line.keyframes],
@@ -178,6 +183,7 @@ def plan(request: Request, limits: Limits) -> Plan:
     elif request.prompt is None and any(len(clip.spans) > 1 for clip in clips):
         notes.append(f"of the clip's prompts, the one in force there is taken: {short(prompt)}")
     framing, moved = frame(request, clips, limits)
+    _check_shown(request, line, framing, limits)
     notes += [*line.notes, *moved]
     width, height = framing.size
     seed = request.seed
@@ -205,6 +211,7 @@ def plan(request: Request, limits: Limits) -> Plan:
         under=request.under,
         framing=framing,
         strength=float(request.strength),
+        references=tuple(request.references),
         image=request.image is not None,
         last_image=request.last_image is not None,
         model=request.model,
@@ -212,8 +219,29 @@ def plan(request: Request, limits: Limits) -> Plan:
             *(note for clip in clips for note in clip.notes),
             *notes,
             *_untrained((width, height), shown, limits),
+            *_unguided(request, guidance, limits),
         ),
     )
+
+
+def _check_shown(request: Request, line: Timeline, framing: Framing, limits: Limits) -> None:
+    """Refuse what a model cannot be shown, and say which public model can."""
+    name = limits.name
+    if request.references and not limits.references:
+        raise RequestError(f"{name} takes no references: wan2.1-vace-1.3b and -14b do")
+    if not limits.from_picture:
+        return
+    if framing.partly:
+        raise RequestError(
+            f"{name} knows whole frames alone: a region, a mask and a larger canvas are for"
+            " wan2.1-vace-1.3b, -14b and wan2.2-ti2v-5b"
+        )
+    opened = any(k.latent == 0 for k in line.keyframes)
+    if line.paint[0] == line.window[0] and not opened:
+        raise RequestError(
+            f"{name} goes on from a first picture: give one, or a clip that it continues; of words"
+            " alone, and before a clip, wan2.2-ti2v-5b and wan2.1-vace-1.3b paint"
+        )
 
 
 def _in_force(request: Request, line: Timeline, group: int) -> list[str]:
@@ -275,6 +303,8 @@ def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
         )
     for keyframe in request.keyframes:
         parse_time(parse_keyframe(keyframe)[0], 1, "the time of a keyframe")
+    if not isinstance(request.references, list | tuple):
+        raise RequestError(f"references are a list of pictures, not {short(request.references)}")
     _check_change(request, beside)
 
 
@@ -322,7 +352,7 @@ def _frames(request: Request, limits: Limits) -> tuple[int, list[str]]:
     if wanted > limits.max_seconds * fps + alone + 1e-9:
         raise RequestError(
             f"{said} is too long: {limits.name} makes up to {limits.max_seconds:g} s "
-            f"({most * group + alone} frames) at once"
+            f"({most * group + alone} frames) at once, and `worldreel stream` goes on from there"
         )
     frames = group * min(max(math.floor((wanted - alone) / group + 0.5), 1), most) + alone
     if abs(frames - wanted) < 1e-6:
@@ -330,6 +360,17 @@ def _frames(request: Request, limits: Limits) -> tuple[int, list[str]]:
     return frames, [
         f"{said} became {frames} frames ({round(frames / fps, 2)} s): "
         f"clips are {'one frame and ' * alone}whole groups of {WHOLE.get(group, group)} frames"
+    ]
+
+
+def _unguided(request: Request, guidance: float | None, limits: Limits) -> list[str]:
+    """A note where a negative prompt is not heard."""
+    scale = limits.default_guidance if guidance is None else guidance
+    if scale != 1 or not request.negative_prompt.strip():
+        return []
+    return [
+        "the negative prompt changes nothing at guidance scale 1: ask for a larger one, and for 20"
+        " steps or more"
     ]
 
 

@@ -23,13 +23,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from worldreel import canvas, checkpoint, flow, guidance, montage, samplers, tokens
+from worldreel import canvas, checkpoint, flow, guidance, montage, samplers, tokens, windows
 from worldreel.canvas import Canvas
 from worldreel.course import USUAL, Course, Pace, course
 from worldreel.engine import Engine
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
-from worldreel.models.compressor import STRIDE
 from worldreel.models.dit import Context
 from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.request import Request
@@ -121,8 +120,7 @@ def opened(
     notes = [note for one in said for note in heard(one.words(), made.plan.model)]
     notes += [note for one in said if one.written for note in one.written.told()]
     later = [(at, one.text) for (at, _), one in zip(then, said[1:], strict=True)]
-    request = replace(request, prompt=said[0].text)
-    made = course(request, later, engine.limits, pace, chunk=chunk)
+    made = course(replace(request, prompt=said[0].text), later, engine.limits, pace, chunk=chunk)
     plan = replace(made.plan, notes=(*notes, *made.plan.notes))
     return Stream(engine, replace(made, plan=plan))
 
@@ -131,28 +129,29 @@ class Stream:
     """A course and the engine that paints it. Holds nothing that painting changes."""
 
     def __init__(self, engine: Engine, made: Course) -> None:
-        if engine.dit.preset.chunk is None:
+        if engine.dit.preset.chunk is None and engine.public is None:
             raise RequestError(f"{made.plan.model} knows no chunks: it cannot paint a stream")
         self.engine = engine
         self.course = made
         self.words: list[dict[str, Any]] = []  # what became of each prompt's words
         notes = list(made.plan.notes)
-        self._states = []
+        self.states: list[Tensor] = []
         for _, prompt in made.spans:
             said = read(engine.text, prompt)
             self.words.append(said.words())
             notes += [*heard(said.words(), made.plan.model), *said.notes(made.plan.model)]
-            self._states.append(said.states.to(engine.device))
-        self._against: Tensor | None = None
+            self.states.append(said.states.to(engine.device))
+        self.against: Tensor | None = None
         if made.plan.negative_prompt:
             other = read(engine.text, made.plan.negative_prompt)
             notes += other.notes(made.plan.model, negative=True)
-            self._against = other.states.to(engine.device) if other.reading.ids else None
+            self.against = other.states.to(engine.device) if other.reading.ids else None
         self.still: Tensor | None = None  # the first picture, 1 C 1 h w
         if made.plan.image:
             (first,), fitted = montage.stills(made.plan, engine.encode)
             self.still = first.to(engine.device).clone()
             notes += fitted
+        notes += engine.public.notes(made.plan, windows=True) if engine.public is not None else []
         self.notes = list(dict.fromkeys(notes))
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -161,7 +160,8 @@ class Stream:
     @cached_property
     def fingerprint(self) -> str:
         """Of weights and first picture: a stream goes on with those that began it."""
-        parts = {"text": self.engine.text, "dit": self.engine.dit, "c": self.engine.compressor}
+        e, low = self.engine, self.engine.public and self.engine.public.low
+        parts = {"text": e.text, "dit": e.dit, "c": e.compressor} | ({"low": low} if low else {})
         named = {f"{k}.{n}": t for k, part in parts.items() for n, t in part.state_dict().items()}
         return checkpoint.fingerprint(named | ({} if self.still is None else {"": self.still}))
 
@@ -169,23 +169,27 @@ class Stream:
     def chunks(self, state: State | None = None) -> Iterator[Chunk]:
         """Groups one after the other, from the start or from a state."""
         state = State() if state is None else state
+        walked = self._walk(state) if self.engine.public is None else windows.walk(self, state)
+        for reached, frames in walked:
+            index, made = reached.done - 1, self.course
+            first = 0 if index else made.dropped
+            yield Chunk(
+                index=index,
+                seconds=made.seconds(made.group(index)[0]),
+                frames=frames[first : first + made.num_frames(index)],
+                latents=reached.recent[-1].cpu().clone(),
+                state=reached,
+            )
+
+    def _walk(self, state: State) -> Iterator[tuple[State, np.ndarray]]:
+        """The state after each group, and the group's frames."""
         held: dict[int, Context] = {}  # by group; of an anchor at -1 - group
         while state.done < self.course.num_groups:
             before = state
             state = self._tick(state, held)
-            if state.done == before.done:
-                continue
-            latents, past = state.recent[-1], before.recent[-1][:, :, -1:] if before.done else None
-            frames = self.engine.decode(latents, past=past)[0]
-            if not before.done:
-                frames = frames[self.course.dropped :]
-            yield Chunk(
-                index=before.done,
-                seconds=self.course.seconds(self.course.group(before.done)[0]),
-                frames=frames[: self.course.num_frames(before.done)],
-                latents=latents.cpu().clone(),
-                state=state,
-            )
+            if state.done > before.done:
+                past = before.recent[-1][:, :, -1:] if before.done else None
+                yield state, self.engine.decode(state.recent[-1], past=past)[0]
 
     def _tick(self, state: State, held: dict[int, Context]) -> State:
         """Walk what is in the window `lag` steps on; a new group sets out, the oldest may end."""
@@ -226,7 +230,7 @@ class Stream:
         if not ends:
             return replace(state, flight=x, velocity=v, memory=tuple(memory))
         recent = (*state.recent, x[:, :, :size])
-        while sum(r.shape[2] for r in recent[1:]) >= made.context:
+        while sum(r.shape[2] for r in recent[1:]) >= made.held:
             recent = recent[1:]
         flying = stop - start > size
         return State(
@@ -241,8 +245,8 @@ class Stream:
 
     def noise(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Noise of a span of latents, 1 C t h w twice: to paint from, and to be shown under."""
-        p = self.course.plan
-        shape = (2, self.engine.compressor.preset.channels, p.height // STRIDE, p.width // STRIDE)
+        p, c = self.course.plan, self.engine.compressor
+        shape = (2, c.preset.channels, p.height // c.stride, p.width // c.stride)
         drawn = []
         for latent in range(start, stop):
             seed = hashlib.sha256(f"{p.seed} {latent}".encode()).digest()[:8]
@@ -276,8 +280,7 @@ class Stream:
                 known=board.known.expand(count, -1, -1, -1, -1),
                 freedom=board.freedom.expand(count, -1, -1, -1, -1),
             )
-            p = dit.preset
-            box = tokens.bag(wide, patch=p.patch, chunk=p.chunk, per_frame=per_frame)
+            box = self._bag(wide, per_frame=per_frame)
             words = dit.read(self._said(box, low, count), count)
             shown = None if context is None else _spread(context, count)
             noises = noise.expand(count, -1, -1, -1, -1)
@@ -296,21 +299,19 @@ class Stream:
         spans = [
             Words(states=states, start=start - low, stop=None if stop is None else stop - low)
             for states, (start, _), stop in zip(
-                self._states, self.course.spans, [*ends, None], strict=True
+                self.states, self.course.spans, [*ends, None], strict=True
             )
         ]
         groups: list[tuple[int | None, Tensor | None, Tensor | None]] = []
         for tokens_, (span,) in tokens.groups(spans, box):
-            states, mask = self._states[span], None
+            states, mask = self.states[span], None
             if count == 2:
-                other = torch.zeros_like(states) if self._against is None else self._against
+                other = torch.zeros_like(states) if self.against is None else self.against
                 states = torch.cat([states, other])  #                       2 M E
                 mask = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
-                mask[1] = self._against is not None
+                mask[1] = self.against is not None
             groups.append((tokens_, states, mask))
         return groups
-
-    # What is kept.
 
     def _context(self, state: State, stop: int, held: dict[int, Context]) -> Context | None:
         """Keys and values of all that the window up to `stop` shows; `held` has what is known.
@@ -332,8 +333,7 @@ class Stream:
                 held[index] = self._remember(latents, begin)
             count = held[index].pos.shape[1] // (end - begin)
             parts.append(_moved(held[index], max(0, low - begin) * count, begin - low))
-        anchors = self.anchors(state, stop)
-        if anchors is not None:
+        if (anchors := self.anchors(state, stop)) is not None:
             key = -1 - state.anchored
             if key not in held or held[key].pos.shape[1] < anchors.shape[2] * count:
                 held[key] = self._refer(anchors)
@@ -352,22 +352,23 @@ class Stream:
     def _remember(self, latents: Tensor, start: int, level: float | None = None) -> Context:
         """Latents, shown at the context level or another, with times from the first on."""
         board = Canvas(known=latents, freedom=torch.zeros_like(latents[:, :1]))
-        p = self.engine.dit.preset
         return tokens.remember(
             self.engine.dit,
             board,
-            tokens.bag(board, patch=p.patch, chunk=p.chunk),
+            self._bag(board),
             context_level=self.course.pace.context_level if level is None else level,
             noise=self.noise(start, start + latents.shape[2])[1],
         )
 
     def _refer(self, latents: Tensor) -> Context:
         """Latents as references, clean, at their fixed times."""
-        p, nothing = self.engine.dit.preset, torch.zeros_like(latents[:, :, :1])
+        nothing = torch.zeros_like(latents[:, :, :1])
         board = canvas.refer(canvas.loosen(nothing, 1.0), latents)
-        return tokens.remember(
-            self.engine.dit, board, tokens.bag(board, patch=p.patch, chunk=p.chunk)
-        )
+        return tokens.remember(self.engine.dit, board, self._bag(board))
+
+    def _bag(self, board: Canvas, *, per_frame: bool = False) -> tokens.Bag:
+        p = self.engine.dit.preset
+        return tokens.bag(board, patch=p.patch, chunk=p.chunk, per_frame=per_frame)
 
 
 def _moved(context: Context, first: int, time: int) -> Context:

@@ -105,6 +105,7 @@ class Tasks(ABC):
         image: Any = None,
         last_image: Any = None,
         keyframes: Sequence[tuple[Any, ...]] = (),
+        references: Sequence[Any] = (),
         rewrite: Any = False,
         negative_prompt: str = "",
         seed: int = 0,
@@ -117,6 +118,7 @@ class Tasks(ABC):
         seconds, or num_frames (1: a still); size, (width, height) or "256x144", or aspect, "16:9".
         image, last_image: the first and the last frame: a file, a PIL image, or (H, W, 3) uint8.
         keyframes: (time, picture) or (time, picture, strength), held at a strength up to 1.
+        references: pictures of who or what is to be seen (public weights that take them: VACE).
         rewrite: True, or a `worldreel.prompt.Chat`, for a prompt that becomes a full caption first.
         """
         request = Request(
@@ -128,6 +130,7 @@ class Tasks(ABC):
             image=image,
             last_image=last_image,
             keyframes=keyframes,
+            references=references,
             rewrite=rewrite,
             negative_prompt=negative_prompt,
             seed=seed,

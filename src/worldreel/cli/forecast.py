@@ -35,7 +35,7 @@ def foretell(
     ready = import_module("worldreel.clips").ready(request, limits)
     where = device.find_device("auto")
     asked = plan(ready, limits)
-    latents = asked.timeline.window[1]
+    latents = asked.timeline.window[1] + len(asked.references)
     group, lone = limits.frames_per_latent, limits.frames_per_latent - 1
     made = memory.plan(
         model,

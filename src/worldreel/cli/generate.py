@@ -89,6 +89,13 @@ def generate(
             help="A picture at a time, held at a strength up to 1; may be repeated.",
         ),
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A picture of who or what is to be seen, for VACE; may be repeated.",
+        ),
+    ] = None,
     rewrite: Annotated[
         bool,
         typer.Option(
@@ -121,6 +128,7 @@ def generate(
     keyframes = [written_keyframe(text) for text in keyframe or ()]
     read = {"--image": image, "--last-image": last_image}
     read |= {f"--keyframe {time}": file for time, file, _ in keyframes}
+    read |= {f"--reference {file}": file for file in reference or ()}
     request = Request(
         prompt=prompt,
         **length(seconds, num_frames),
@@ -129,6 +137,7 @@ def generate(
         image=image,
         last_image=last_image,
         keyframes=keyframes,
+        references=reference or (),
         rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         seed=seed,
         negative_prompt=negative_prompt,

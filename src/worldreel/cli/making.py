@@ -286,13 +286,14 @@ def _planned(request: Request) -> tuple[Request, int | None]:
 def with_pictures(request: Request) -> Request:
     """The request with its pictures read, of which a damaged one is then said before the work."""
     names = [name for name in ("image", "last_image") if getattr(request, name) is not None]
-    if not names and not request.keyframes:
+    if not (names or request.keyframes or request.references):
         return request
     from worldreel.media import read_image
 
     frames = [(time, read_image(file), *held) for time, file, *held in request.keyframes]
     pictures = {n: read_image(getattr(request, n)) for n in names}
-    return dataclasses.replace(request, keyframes=frames, **pictures)
+    shown = [read_image(file) for file in request.references]
+    return dataclasses.replace(request, keyframes=frames, references=shown, **pictures)
 
 
 def _free_names(variations: int, *, picture: bool) -> list[str]:

@@ -1,20 +1,22 @@
 """`worldreel stream`: a video of any length, from a sentence, or from one after the other."""
 
+import dataclasses
 import json
 import sys
 import time
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from worldreel.cli import several
-from worldreel.cli.making import length, peak_memory, read_prompt, with_pictures
+from worldreel.cli.making import length, peak_memory, read_prompt, with_pictures, written_lora
+from worldreel.cli.options import Lora, Model
 from worldreel.cli.progress import progress
 from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
-from worldreel.course import LONGEST, USUAL, Pace, course
+from worldreel.course import LONGEST, USUAL, Pace, course, usual_pace
 from worldreel.errors import RequestError
 from worldreel.output import check_sheet, check_writable
 from worldreel.request import (
@@ -38,8 +40,8 @@ def _seconds(latents: int) -> str:
     return f"{latents * _LATENT:.4g}"
 
 
-def _latents(option: str, time: str) -> int:
-    return round(parse_time(time, MARBLE.fps, option) / MARBLE.frames_per_latent)
+def _latents(option: str, time: str, limits: Limits) -> int:
+    return round(parse_time(time, limits.fps, option) / limits.frames_per_latent)
 
 
 @app.command(
@@ -121,11 +123,21 @@ def stream(
     rewrite_url: ChatUrl = None,
     rewrite_model: ChatModel = None,
     window: Annotated[
-        str, typer.Option(metavar="S", help="What is seen at once, and painted first.")
-    ] = _seconds(PACE.window),
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="What is seen at once, and painted first.",
+            show_default=_seconds(PACE.window),
+        ),
+    ] = None,
     advance: Annotated[
-        str, typer.Option(metavar="S", help="What is painted at a time, beside what is before it.")
-    ] = _seconds(PACE.advance),
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="What is painted at a time, beside what is before it.",
+            show_default=_seconds(PACE.advance),
+        ),
+    ] = None,
     lag: Annotated[
         int | None,
         typer.Option(
@@ -135,12 +147,22 @@ def stream(
         ),
     ] = None,
     context_level: Annotated[
-        float, typer.Option(help="Noise under which earlier latents are shown, 0 to below 1.")
-    ] = PACE.context_level,
+        float | None,
+        typer.Option(
+            help="Noise under which earlier latents are shown, 0 to below 1.",
+            show_default=f"{PACE.context_level:g}",
+        ),
+    ] = None,
     anchor: Annotated[
-        str, typer.Option(metavar="S", help="How much of the beginning stays in sight for ever.")
-    ] = _seconds(PACE.anchor),
-    model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
+        str | None,
+        typer.Option(
+            metavar="S",
+            help="How much of the beginning stays in sight for ever.",
+            show_default=_seconds(PACE.anchor),
+        ),
+    ] = None,
+    model: Model = "marble",
+    lora: Lora = None,
     contact_sheet: Annotated[
         str | None, typer.Option(metavar="FILE", help="Also a picture of some frames.")
     ] = None,
@@ -165,18 +187,19 @@ def stream(
         rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         model=model,
     )
-    spans = [_span(text) for text in then or ()]
-    pace = Pace(
-        window=_latents("--window", window),
-        advance=_latents("--advance", advance),
-        anchor=_latents("--anchor", anchor),
-        lag=lag,
-        context_level=context_level,
-    )
+    limits = MARBLE
     if model == MARBLE.name:
-        course(request, spans, MARBLE, pace)  # refused before torch is loaded
-    else:
         check(request)
+    else:
+        limits = import_module("worldreel.loading").described(model)[1] or MARBLE
+    spans = [_span(text, limits) for text in then or ()]
+    times = {"window": window, "advance": advance, "anchor": anchor}
+    asked: dict[str, Any] = {
+        name: _latents(f"--{name}", time, limits) for name, time in times.items() if time
+    }
+    asked |= {} if context_level is None else {"context_level": context_level}
+    pace = dataclasses.replace(usual_pace(limits), lag=lag, **asked)
+    course(request, spans, limits, pace)  # refused before weights are loaded
     path = Path(_free_name() if output is None else output)
     if check_writable(path) != ".mp4":
         raise RequestError(f"a stream is an .mp4, and not {output}")
@@ -186,7 +209,8 @@ def stream(
     started = time.perf_counter()
     with progress(quiet=quiet) as told:
         told("load", 0, 1)
-        engine = import_module("worldreel.engine").load(model, team=several.team())
+        loras = tuple(map(written_lora, lora or ()))
+        engine = import_module("worldreel.engine").load(model, loras=loras, team=several.team())
         told("load", 1, 1)
         parts, streams = (import_module(f"worldreel.{name}") for name in ("parts", "stream"))
         told("prompt", 0, 1)  # a chat server may take its time
@@ -245,13 +269,13 @@ def _free_name() -> str:
     return name
 
 
-def _span(text: str) -> tuple[float, str]:
+def _span(text: str, limits: Limits) -> tuple[float, str]:
     """(20.0, "it snows") from "20:it snows"."""
     at, _, prompt = text.partition(":")
     try:
         if not prompt.strip():
             raise ValueError
-        return parse_time(at, MARBLE.fps) / MARBLE.fps, prompt
+        return parse_time(at, limits.fps) / limits.fps, prompt
     except ValueError:
         raise RequestError(
             f"--then is TIME:PROMPT, such as '20:it snows' or '36f:it snows', not {text[:60]!r}"

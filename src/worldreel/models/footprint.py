@@ -128,6 +128,8 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     held = stream  #                            what the block was given
     held += _FP32 * d // p.heads  #             cosines and sines, of half a head each
     held += _FP32 * p.channels * p.patch**2  #  the tokens
+    if p.control:  #                            control tokens, VACE's stream and its hints
+        held += _FP32 * (p.control_channels * p.patch**2 + (1 + len(p.control)) * d)
     if how.levels > 1:
         held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
     block = 6 * e * d  #                        what attention is given, qkv, q and k

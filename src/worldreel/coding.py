@@ -1,4 +1,4 @@
-"""Latents become pictures: a few latents at a time, as bytes, each as soon as it is decoded.
+"""Frames become latents and latents pictures: a few at a time, as bytes, as soon as they are there.
 
     for chunk in pictures(vae, latents, at_once=1):     B f H W 3 uint8
         ...
@@ -21,6 +21,7 @@ from einops import rearrange
 from torch import Tensor
 
 from worldreel.models.compressor import FRAMES
+from worldreel.models.streaming import Past
 from worldreel.progress import Progress, silent
 
 
@@ -51,7 +52,7 @@ def pictures(
         yield frames
 
 
-def whole(
+def decoded(
     compressor: Any,
     latents: Tensor,
     *,
@@ -86,6 +87,44 @@ def whole(
             done += frames.shape[1]
         told("decode", n + 1, len(squares))
     return out
+
+
+def encoded(
+    compressor: Any,
+    frames: np.ndarray,
+    *,
+    at_once: int,
+    device: torch.device,
+    begins: bool = True,
+    where: np.ndarray | None = None,
+    told: Progress = silent,
+) -> Tensor:
+    """Latents of frames F H W 3 uint8, 1 C F/4 h w.
+
+    Where a clip's first latent is one frame, that is the last of the first four. Latents that do
+    not begin a clip (begins) are encoded after a past in which their first frame stood. where:
+    F H W or F 1 1, bool; elsewhere pixels are mid-gray.
+    """
+
+    def pixels(span: slice | list[int]) -> Tensor:  # 1 3 F H W, -1..1
+        video = rearrange(torch.tensor(frames[span]).to(device), "f h w c -> 1 c f h w")
+        video = video.float() / 127.5 - 1
+        return video if where is None else video * torch.tensor(where[span]).to(device)
+
+    parts, count = [], len(frames) // FRAMES
+    past: dict[str, Any] = {}
+    if compressor.first_frame:
+        past["past"] = Past()
+        if not begins:
+            compressor.encode(pixels([0] * (1 + FRAMES)), **past)
+    told("clip", 0, count)
+    for first in range(0, count, at_once):
+        span = slice(FRAMES * first, FRAMES * (first + at_once))
+        if past and not past["past"].begun:
+            span = slice(FRAMES - 1, span.stop)
+        parts.append(compressor.encode(pixels(span), **past).cpu())
+        told("clip", min(first + at_once, count), count)
+    return torch.cat(parts, dim=2)
 
 
 def _spans(length: int, tile: int, lap: int) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from worldreel import decoding
+from worldreel import coding
 from worldreel.models.compressor import Compressor
 from worldreel.models.presets import TINY_COMPRESSOR, WanVaePreset
 from worldreel.models.wan_vae import WanVae
@@ -30,22 +30,22 @@ def drawn(*shape):
 
 def test_latent_by_latent_is_the_whole(vae):
     latents = drawn(1, 4, 5, 4, 6)
-    whole = decoding.whole(vae, latents, at_once=5)
+    whole = coding.decoded(vae, latents, at_once=5)
     assert whole.shape == (1, 20, 32, 48, 3) and whole.std() > 5
     assert np.array_equal(whole[:, 0], whole[:, 3])  # the first latent is one frame
     for at_once in (1, 2, 3):
-        parts = list(decoding.pictures(vae, latents, at_once=at_once))
+        parts = list(coding.pictures(vae, latents, at_once=at_once))
         assert len(parts) == -(-5 // at_once) and parts[0].dtype == np.uint8
         off = np.abs(np.concatenate(parts, axis=1).astype(int) - whole)
         assert off.max() <= 1 and (off > 0).mean() < 1e-3, (off.max(), (off > 0).mean())
-        again = decoding.whole(vae, latents, at_once=at_once)
+        again = coding.decoded(vae, latents, at_once=at_once)
         assert np.array_equal(np.concatenate(parts, axis=1), again)
 
 
 def test_frames_are_handed_on_as_they_are_decoded(vae):
     heard = []
     told = lambda stage, done, total: heard.append((stage, done, total))  # noqa: E731
-    chunks = decoding.pictures(vae, drawn(1, 4, 4, 2, 2), at_once=1, told=told)
+    chunks = coding.pictures(vae, drawn(1, 4, 4, 2, 2), at_once=1, told=told)
     assert next(chunks).shape == (1, 4, 16, 16, 3)
     assert heard == [("decode", 0, 4), ("decode", 1, 4)]
 
@@ -67,25 +67,25 @@ class Wide:
 
 def test_tiles_come_to_their_places():
     latents = drawn(1, 4, 3, 19, 14)
-    whole = decoding.whole(Wide(), latents, at_once=1)
-    assert np.array_equal(decoding.whole(Wide(), latents, at_once=1, tile=8), whole)
+    whole = coding.decoded(Wide(), latents, at_once=1)
+    assert np.array_equal(coding.decoded(Wide(), latents, at_once=1, tile=8), whole)
 
 
 def test_tiles_meet_without_a_seam(vae):
     latents = drawn(1, 4, 2, 9, 14)
-    whole = decoding.whole(vae, latents, at_once=1).astype(float)
-    tiled = decoding.whole(vae, latents, at_once=1, tile=8).astype(float)
+    whole = coding.decoded(vae, latents, at_once=1).astype(float)
+    tiled = coding.decoded(vae, latents, at_once=1, tile=8).astype(float)
     off = tiled - whole
     assert off.any()
     edges = np.abs(np.diff(off, axis=3)).mean(axis=(0, 1, 2, 4))  # between columns of pixels
     assert edges.max() < 6 * edges.mean()
-    assert np.array_equal(decoding.whole(vae, latents, at_once=1, tile=14), whole)
+    assert np.array_equal(coding.decoded(vae, latents, at_once=1, tile=14), whole)
 
 
 def test_marbles_compressor_decodes_as_before():
     made = Compressor(TINY_COMPRESSOR).requires_grad_(False).eval()
     latents = drawn(2, 8, 4, 2, 3)
-    frames = decoding.whole(made, latents, at_once=3, past=None, ring=False)
+    frames = coding.decoded(made, latents, at_once=3, past=None, ring=False)
     pixels = (made.decode(latents).clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
     off = frames.astype(int) - pixels.permute(0, 2, 3, 4, 1).numpy()
     assert frames.shape == (2, 16, 32, 48, 3) and np.abs(off).max() <= 1
