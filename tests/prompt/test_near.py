@@ -2,8 +2,9 @@
 
 import pytest
 
-from worldreel.prompt.account import NEGATED, account, negations
+from worldreel.prompt.account import account, negations
 from worldreel.prompt.near import near
+from worldreel.prompt.pieces import NEGATED
 from worldreel.prompt.said import stateable
 from worldreel.world.parse import parse_words
 from worldreel.world.words import LANGUAGES, lexicon

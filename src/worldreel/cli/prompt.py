@@ -90,6 +90,12 @@ def _tell(answer: dict[str, Any]) -> None:
     lines = [f"read {word!r} as {near!r}" for word, near in answer["mapped"].items()]
     if answer["ignored"]:
         lines.append(f"not known: {', '.join(map(repr, answer['ignored']))}")
+    if answer["without_effect"]:
+        lines.append(
+            f"known, but without effect here: {', '.join(map(repr, answer['without_effect']))}"
+        )
+    if answer["left_out"]:
+        lines.append(f"left out with its no: {', '.join(map(repr, answer['left_out']))}")
     for line in (*lines, *answer["notes"]):
         print(f"note: {line}", file=sys.stderr)
     print(f"read:  {_listed(answer['understood']['text'])}")

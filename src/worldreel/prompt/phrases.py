@@ -19,8 +19,8 @@ STATES = {
     "size": ("size", "measured"),
     "material": ("material", "made"),
     "action": (
-        "action", "toppling", "stays", "sits", "lands", "collision", "hit", "landing", "overturning",
-        "fells",
+        "action", "toppling", "stays", "sits", "lands", "collision", "hit", "landing",
+        "overturning", "fells",
     ),
     "manner": ("manner",),
     "event": ("event",),

@@ -139,7 +139,7 @@ def read(encoder: TextEncoder | WanText, text: str, *, seed: int = 0) -> Prompt:
         facts = encoder.facts(logits) if reading.ids else {}
         states = encoder.states(logits)
         return Prompt(text=text, states=states, reading=reading, facts=facts, unread=unread)
-    from worldreel.prompt.account import IDLENESS, NEGATED, UNKNOWN
+    from worldreel.prompt.pieces import IDLENESS, NEGATED, UNKNOWN
     from worldreel.prompt.understanding import understand
 
     found = understand(encoder, text, seed=seed)

@@ -18,8 +18,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from worldreel.models.text import TextEncoder
-from worldreel.prompt.account import IDLENESS, NEGATED, UNKNOWN
 from worldreel.prompt.draft import Draft, fill
+from worldreel.prompt.pieces import IDLENESS, NEGATED, UNKNOWN
 from worldreel.prompt.said import Said, encoded, slots, stateable
 from worldreel.prompt.understanding import beyond, understand
 from worldreel.world.actors import RIGS
@@ -128,7 +128,6 @@ def stated(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> dict[str, str
 
 def lost(encoder: TextEncoder, prompt: str, caption: str, name: str = "marble") -> str | None:
     """What of a prompt is no longer read in a caption, in a few words; None if all of it is."""
-    language = language_of(prompt)
     if beyond(encoder, prompt):
         return None  # it was not read to its end either
     if beyond(encoder, caption):

@@ -15,17 +15,9 @@ from torch.nn import functional
 
 from worldreel.errors import SceneError
 from worldreel.models.text import Reading, TextEncoder
-from worldreel.prompt.account import (
-    IDLENESS,
-    MAPPED,
-    READ,
-    SILENCE,
-    UNKNOWN,
-    Account,
-    Piece,
-    account,
-)
+from worldreel.prompt.account import Account, account
 from worldreel.prompt.common import SILENT
+from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece
 from worldreel.prompt.said import CAMERAS, Said, alone, said, spans_of, stateable, stated_by
 from worldreel.world.labels import COUNTS, LABELS
 from worldreel.world.parse.grammar import grammar
