@@ -121,7 +121,8 @@ def _nouns(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             plain(before.typed, language) in _DET or bool(before.names & (ATTRS | {"number"}))
         )
         described = before is not None and bool(before.names & ATTRS)
-        if word == "can" and not article and len(pieces) > 1 and not described:
+        clause = before is not None and before.typed.lower() in ("that", "who", "which")
+        if word == "can" and (clause or not article) and len(pieces) > 1 and not described:
             out[i] = replace(piece, fate=SILENCE, meant="", names=frozenset())
         elif word == "left" and after and plain(after.typed, language) in _DET:
             out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset())
