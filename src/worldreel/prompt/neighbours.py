@@ -123,7 +123,9 @@ def _nouns(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         described = before is not None and bool(before.names & ATTRS)
         clause = before is not None and before.typed.lower() in ("that", "who", "which")
         if word == "can" and (clause or not article) and len(pieces) > 1 and not described:
-            out[i] = replace(piece, fate=SILENCE, meant="", names=frozenset())
+            seen = after is not None and plain(after.typed, language).startswith("be")
+            meant = piece.typed if seen else ""  # can be seen nearby
+            out[i] = replace(piece, fate=SILENCE, meant=meant, names=frozenset())
         elif word == "left" and after and plain(after.typed, language) in _DET:
             out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset())
         elif (
