@@ -41,6 +41,8 @@ _HOLDS = frozenset(
     "with wearing in of by from has have having in of 戴 戴着 带 带着 穿 穿着".split()
 )
 _DEEDS = frozenset({"action", "manner", "event", "direction"})
+_WHERE = [[word] for word in "in inside aboard on atop at by near under through across".split()]
+_WHERE += [[word] for word in "over along among onto into down underwater".split()]
 _INSIDE = frozenset("spaceship spacecraft 飞船 宇宙飞船".split())  # a place only for who is in it
 _WITHIN = frozenset("of in inside aboard on through 里 内 中 上 舱".split())
 _MOST_NEGATED = {"en": 5, "zh": 8}
@@ -120,7 +122,8 @@ def _nouns(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         article = before is not None and (
             plain(before.typed, language) in _DET or bool(before.names & (ATTRS | {"number"}))
         )
-        described = before is not None and bool(before.names & ATTRS)
+        dressed = i > 1 and plain(pieces[i - 2].typed, language).split()[-1:] == ["in"]
+        described = before is not None and bool(before.names & ATTRS) and not dressed
         clause = before is not None and before.typed.lower() in ("that", "who", "which")
         if word == "can" and (clause or not article) and len(pieces) > 1 and not described:
             seen = after is not None and plain(after.typed, language).startswith("be")
@@ -267,7 +270,8 @@ def _settings(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         if language == "zh" and out[after].typed == "的" and after + 1 < len(out):
             after += 1
         here, there = out[i], out[after]
-        place = there.names & {"setting", "at", "along"} and not there.names & {"kind"}
+        named = plain(there.typed, language).split()[:1] not in _WHERE
+        place = "setting" in there.names and "kind" not in there.names and named
         passed = there.fate == IDLENESS and "place" in there.names
         if (
             here.names
