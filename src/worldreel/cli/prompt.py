@@ -72,12 +72,8 @@ def prompt(
     assert after.written is not None
     said = {"prompt": stated(encoder, text.strip(), seed=seed)}
     said["text"] = stated(encoder, after.text, seed=seed) if after.written.by else said["prompt"]
-    guessed = {
-        slot: value for slot, value in after.facts.items() if said["text"].get(slot) != value
-    }
     answer = after.written.to_json() | {
         "understood": said,
-        "guessed": guessed,
         "model": model,
         "seed": seed,
     }
@@ -101,8 +97,6 @@ def _tell(answer: dict[str, Any]) -> None:
     print(f"read:  {_listed(answer['understood']['text'])}")
     if answer["added"]:
         print(f"added: {_listed(answer['added'])}")
-    if answer["guessed"]:
-        print(f"guessed, for the prompt does not say it: {_listed(answer['guessed'])}")
 
 
 def _listed(facts: dict[str, str]) -> str:
