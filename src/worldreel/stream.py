@@ -137,7 +137,7 @@ class Stream:
         notes = list(made.plan.notes)
         self.states: list[Tensor] = []
         for _, prompt in made.spans:
-            said = read(engine.text, prompt)
+            said = read(engine.text, prompt, seed=made.plan.seed)
             self.words.append(said.words())
             notes += [*heard(said.words(), made.plan.model), *said.notes(made.plan.model)]
             self.states.append(said.states.to(engine.device))

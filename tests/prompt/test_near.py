@@ -1,8 +1,10 @@
-"""Near words are known words of the world, and what is said with a no is cut out."""
+"""Near words are known words of the world, and what is said with a no is left out."""
 
 import pytest
 
-from worldreel.prompt.near import near, negations, plain
+from worldreel.prompt.account import account, negations
+from worldreel.prompt.near import near
+from worldreel.prompt.pieces import NEGATED
 from worldreel.prompt.said import stateable
 from worldreel.world.parse import parse_words
 from worldreel.world.words import LANGUAGES, lexicon
@@ -42,14 +44,14 @@ def test_near_words_are_new_and_stand_for_words_that_are_read(language):
     ],
 )
 def test_near_words_are_taken_for_known_ones(typed, text, mapped):
-    found = plain(typed, "zh" if "狼" in typed or "一" in typed or "很" in typed else "en")
-    assert (found.text, dict(found.mapped), found.negated) == (text, mapped, ())
+    found = account(typed)
+    assert (found.text, found.mapped, found.of(NEGATED)) == (text, mapped, ())
 
 
 def test_who_may_be_either_is_chosen_by_a_number():
-    assert plain("a person walks", "en", pick=0).text == "a woman walks"
-    assert plain("a person walks", "en", pick=3).text == "a man walks"
-    assert plain("两个人", "zh", pick=1).text == "两个男人"
+    assert account("a person walks", pick=0).text == "a woman walks"
+    assert account("a person walks", pick=3).text == "a man walks"
+    assert account("两个人", pick=1).text == "两个男人"
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_who_may_be_either_is_chosen_by_a_number():
 )
 def test_what_is_negated_is_cut_and_known(typed, said, no):
     language = "zh" if any("一" <= c <= "鿿" for c in typed) else "en"
-    found = plain(typed, language)
-    assert found.negated == negations(typed, language) == said
-    assert {meant for piece in found.negated for meant in stateable(piece, language)} == no
+    found = account(typed)
+    assert found.of(NEGATED) == negations(typed, language) == said
+    assert {meant for piece in said for meant in stateable(piece, language)} == no
     assert not any(piece in found.text for piece in said)

@@ -78,10 +78,18 @@ def test_the_same_prompt_gives_the_same_states(tiny):
 
 
 @pytest.mark.parametrize(
-    ("text", "phrase"), [("a red ball, no snow", "no snow"), ("雪地，没有球", "没有球")]
+    ("text", "phrase"),
+    [
+        ("a red ball, no snow", "no snow"),
+        ("雪地，没有球", "没有球"),
+        ("zero balls on a table", "zero balls"),
+        ("桌上一个球都没有", "一个球都没有"),
+    ],
 )
-def test_a_no_that_is_not_heard_is_noted(tiny, text, phrase):
-    (note,) = prompt.read(tiny, text).notes("marble")
-    assert note.startswith(f"marble reads the words of {phrase!r} without the no")
-    assert not prompt.read(tiny, text).notes("marble", negative=True)[:-1]
-    assert not prompt.read(tiny, "a ball does not move, in the snowfield").notes("marble")
+def test_what_is_said_with_a_no_is_left_out_and_told(marble, text, phrase):
+    said = prompt.read(marble, text)
+    assert said.words()["left_out"] == [phrase]
+    (note,) = prompt.heard(said.words(), "marble")
+    assert note.startswith(f"marble cannot be told what not to show: {phrase!r} was left out")
+    assert not {"snow", "snowfield"} & {*said.facts.values()} or "雪" in text
+    assert not prompt.read(marble, "a ball does not move, in the snowfield").negated

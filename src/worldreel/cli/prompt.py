@@ -72,12 +72,8 @@ def prompt(
     assert after.written is not None
     said = {"prompt": stated(encoder, text.strip(), seed=seed)}
     said["text"] = stated(encoder, after.text, seed=seed) if after.written.by else said["prompt"]
-    guessed = {
-        slot: value for slot, value in after.facts.items() if said["text"].get(slot) != value
-    }
     answer = after.written.to_json() | {
         "understood": said,
-        "guessed": guessed,
         "model": model,
         "seed": seed,
     }
@@ -90,13 +86,17 @@ def _tell(answer: dict[str, Any]) -> None:
     lines = [f"read {word!r} as {near!r}" for word, near in answer["mapped"].items()]
     if answer["ignored"]:
         lines.append(f"not known: {', '.join(map(repr, answer['ignored']))}")
+    if answer["without_effect"]:
+        lines.append(
+            f"known, but without effect here: {', '.join(map(repr, answer['without_effect']))}"
+        )
+    if answer["left_out"]:
+        lines.append(f"left out with its no: {', '.join(map(repr, answer['left_out']))}")
     for line in (*lines, *answer["notes"]):
         print(f"note: {line}", file=sys.stderr)
     print(f"read:  {_listed(answer['understood']['text'])}")
     if answer["added"]:
         print(f"added: {_listed(answer['added'])}")
-    if answer["guessed"]:
-        print(f"guessed, for the prompt does not say it: {_listed(answer['guessed'])}")
 
 
 def _listed(facts: dict[str, str]) -> str:

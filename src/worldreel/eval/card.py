@@ -271,6 +271,7 @@ def _of_videos(
         "videos": str(folder),
         "prompts": str(prompts),
         "read by": "worldreel.world.parse",
+        "not understood": sorted({word for clip in pairs for word in clip.unknown}),
         "count": len(judged),
         "world": asked.world,
         "failed": failed,

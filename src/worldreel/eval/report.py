@@ -74,6 +74,10 @@ def notes(card: Mapping[str, Any]) -> list[str]:
         "the same ruler on real renders. Ceiling: on the compressor's reconstructions of real "
         "renders of these scenes. Floor: these clips, judged by other scenes' prompts.",
     ]
+    unknown = card.get("not understood") or ()
+    if unknown:
+        words = ", ".join(map(repr, unknown))
+        said.append(f"Words of the prompts that were not understood, and not judged: {words}.")
     failed = card.get("failed") or ()
     if failed:
         names = ", ".join(f"{one['file']} ({one['why']})" for one in failed)

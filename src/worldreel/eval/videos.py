@@ -16,6 +16,8 @@ from typing import Any
 
 from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video
+from worldreel.prompt.account import account
+from worldreel.prompt.pieces import NEGATED, UNKNOWN
 from worldreel.provenance import SIDECAR
 from worldreel.world.facts import Fact
 from worldreel.world.parse import parse_words
@@ -26,7 +28,8 @@ _BESIDE = (".json", ".txt", ".md", ".csv", ".html", ".yaml", ".yml", SIDECAR)  #
 
 @dataclass(frozen=True, kw_only=True)
 class Prompted:
-    """A video, and what its prompt states; unknown: words that the world does not have."""
+    """A video, and what its prompt states; unknown: words that the world does not have, and what
+    is said with a no."""
 
     path: Path
     text: str
@@ -90,12 +93,13 @@ def opened(clip: Prompted) -> Video | str:
 
 
 def _prompted(path: Path, text: str) -> Prompted:
-    parsed = parse_words(text)
+    told = account(text)
+    parsed = parse_words(told.text, told.language)
     return Prompted(
         path=path,
         text=text,
         facts=parsed.facts,
-        unknown=parsed.unknown,
+        unknown=(*told.of(UNKNOWN), *told.of(NEGATED)),
         split="held_out" if _held_out(parsed.facts) else None,
     )
 

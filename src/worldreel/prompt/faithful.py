@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from worldreel.prompt.near import negations
+from worldreel.prompt.account import negations
 from worldreel.world.parse import language_of
 
 MORE = 1_500  # characters that a caption may be longer than its prompt

@@ -1,17 +1,15 @@
-"""Words that the world does not have and the nearest that it has; and what is said with a "no".
+"""Words that the world does not have and the nearest that it has, which are taken for them.
 
-Near words are taken for known ones, and what is negated is cut out, since words are read one by
-one and "no rain" would be read as rain. Both are told, never done in silence.
+That is told, never done in silence (`account`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
+from itertools import product
 
-from worldreel.world.words import PHRASES, lexicon
+from worldreel.world.words import lexicon
 
 # The world's word, and what is taken for it. A slash parts one and several, in a name that takes
 # an s nothing needs to be said; a bar parts two words of which the seed picks one.
@@ -29,7 +27,7 @@ _NEAR: dict[str, dict[str, str]] = {
         "cube/cubes": "crate; carton; dice/dice; brick; parcel; package; suitcase",
         "cylinder/cylinders": "tube; pipe; column; pillar",
         "cone/cones": "pyramid; traffic cone",
-        "ring/rings": "torus; donut; doughnut; tyre; tire; wheel; bracelet",
+        "ring/rings": "torus; donut; doughnut; bracelet",
         "robot/robots": "cyborg; automaton; mech",
         "woman/women": "queen; princess/princesses; ballerina; witch/witches; mother; actress",
         "man/men": "king; prince; knight; wizard; soldier; cowboy; farmer; astronaut; father; "
@@ -37,6 +35,16 @@ _NEAR: dict[str, dict[str, str]] = {
         "woman|man/women|men": "person/people; human; adult; pedestrian; tourist; hiker; runner",
         "girl|boy/girls|boys": "child/children; kid; toddler; teenager; student",
         "woman|man": "someone; somebody",
+        "coat/coats": "shirt; t shirt; sweater; hoodie; suit; uniform; raincoat; blazer; vest; "
+        "cardigan",
+        "dress/dresses": "skirt",
+        "is hit by": "gets knocked over by; is knocked over by; gets knocked down by; "
+        "is knocked down by; gets hit by",
+        "hit by": "knocked over by; knocked down by",
+        "the camera orbits left|the camera orbits right": "the camera orbits around; "
+        "the camera orbits; the camera circles around; the camera circles; camera orbits around; "
+        "camera circles around",
+        "runs into": "rams into; plows into; crashes against; smashes against; bangs into",
         "red": "maroon; burgundy; ruby; vermilion",
         "yellow": "gold; golden; amber",
         "green": "lime; olive; mint; jade",
@@ -48,13 +56,14 @@ _NEAR: dict[str, dict[str, str]] = {
         "white": "ivory",
         "black": "ebony",
         "meadow": "pasture; prairie; hillside; countryside; savanna; garden",
+        "snowy mountains": "snowy mountain pass; snowy mountain; snow capped mountains; "
+        "snow covered mountains",
         "in the meadow": "in a park; in the park; through a park; through the park",
         "snowfield": "tundra; glacier; arctic; antarctica",
         "street": "alley; highway; avenue; downtown; parking lot",
         "sea": "lagoon; harbour; harbor; bay; lake; pond; river",
-        "table": "counter; countertop; workbench; bench; shelf",
+        "table": "counter; countertop; workbench",
         "desert": "sahara; badlands",
-        "spaceship": "starship; rocket; space shuttle",
         "at sunset": "at dawn; at sunrise; at daybreak; early in the morning",
         "sunset": "dawn; sunrise; daybreak",
         "by day": "in the morning; in the afternoon; on a bright morning; on a sunny afternoon",
@@ -84,7 +93,7 @@ _NEAR: dict[str, dict[str, str]] = {
     "zh": {
         "汽车": "卡车; 货车; 公交车; 巴士; 出租车; 面包车; 吉普车; 赛车",
         "火车": "地铁; 高铁; 动车; 电车",
-        "船": "游艇; 轮船; 渡轮; 小舟",
+        "船": "海盗船; 小船; 木船; 渔船; 货船; 游艇; 轮船; 渡轮; 小舟",
         "狗": "狼; 哈士奇; 柯基; 金毛; 泰迪",
         "猛犸象": "大象",
         "鱼": "金鱼; 鲨鱼; 小丑鱼; 三文鱼",
@@ -92,11 +101,16 @@ _NEAR: dict[str, dict[str, str]] = {
         "立方体": "骰子; 砖头; 行李箱",
         "圆柱": "管子; 柱子; 水管",
         "圆锥": "金字塔",
-        "圆环": "轮胎; 车轮; 甜甜圈; 手镯",
+        "圆环": "甜甜圈; 手镯",
         "女人": "女王; 公主; 女巫; 妈妈; 奶奶; 母亲",
         "男人": "国王; 王子; 骑士; 巫师; 士兵; 牛仔; 农夫; 宇航员; 航天员; 警察; 爸爸; 爷爷; 父亲",
-        "女人|男人": "人; 行人; 路人; 成年人",
+        "镜头上仰": "仰拍",
+        "镜头下俯": "俯拍",
+        "外套": "上衣; 雨衣; 衬衫; 毛衣; 夹克; 西装; 羽绒服; 卫衣; 校服; 制服; 风衣",
+        "撞到": "砸到; 砸中; 砸向; 砸在",
+        "女人|男人": "老人; 人; 行人; 路人; 成年人",
         "女孩|男孩": "孩子; 小孩; 儿童; 学生",
+        "黄昏": "金色的黄昏",
         "黄色": "金色",
         "灰色": "银色",
         "棕色": "米色; 古铜色",
@@ -106,7 +120,6 @@ _NEAR: dict[str, dict[str, str]] = {
         "街道": "小巷; 公路; 高速公路; 大街",
         "海": "湖; 河; 池塘; 港口; 海湾",
         "海底": "水族馆",
-        "飞船": "火箭",
         "傍晚": "黎明; 清晨; 日出; 拂晓",
         "白天": "早上; 上午; 下午; 早晨",
         "大雨中": "暴风雨中; 雷雨中; 暴雨中",
@@ -121,58 +134,12 @@ _NEAR: dict[str, dict[str, str]] = {
         "三只": "几只",
         "三条": "几条",
         "三辆": "几辆",
-        "四个": "许多; 很多; 一群; 无数; 一大群",
+        "四个": "十几个; 十多个; 几十个; 好多; 好几个; 许多; 很多; 一群; 无数; 一大群",
         "四": "五; 六; 七; 八; 九; 十",
     },
 }
-# Of what is negated all is cut up to a comma or a joint.
-_NO = {
-    "en": r"\b(?:no|without(?: any)?|not|never|isn't|aren't|doesn't|don't)\b"
-    r"(?: (?!(?:and|but|while|on|in|at|with)\b)[\w'-]+){1,5}?"
-    r"(?= *(?:[,.;:!?\n]|$)| (?:and|but|while|on|in|at|with)\b)",
-    "zh": r"(?:没有|不要|不下|没下|不是|没|无|别)[^，。、；：！？,.;:!?\s的但而在]{1,8}的?",
-}  # fmt: skip
-_NOT = re.compile(r"\b(?:no|not)\b|[不没无别]")
-_DIGITS = {"en": r"\b(?:[5-9]|[1-9][0-9]{1,5})(?= [a-z])", "zh": r"(?:[5-9]|[1-9][0-9]{1,5})(?=\w)"}
-
-
-@dataclass(frozen=True)
-class Plain:
-    """A prompt in words of the world. mapped: what was taken for what; negated: what was cut."""
-
-    text: str
-    mapped: Mapping[str, str]
-    negated: tuple[str, ...]
-
-
-def plain(text: str, language: str, *, pick: int = 0) -> Plain:
-    """The prompt with near words replaced and without what is negated.
-
-    pick: a number, of which the words follow that may mean either of two.
-    """
-    mapped: dict[str, str] = {}
-    negated: list[str] = []
-    words = near(language)
-
-    def taken(found: re.Match) -> str:
-        if found["known"]:
-            return found[0]
-        if found["no"]:
-            negated.append(found[0].strip())
-            return " " if language == "en" else ""
-        typed = " ".join(found[0].lower().split())
-        options = words.get(typed, words["five" if language == "en" else "五"]).split("|")
-        mapped[typed] = options[pick % len(options)]
-        return mapped[typed]
-
-    text = _scan(language).sub(taken, " ".join(text.split()))
-    return Plain(text, mapped, tuple(dict.fromkeys(negated)))
-
-
-def negations(text: str, language: str) -> tuple[str, ...]:
-    """What a text says no to, each with its no, as it is written."""
-    found = _scan(language).finditer(" ".join(text.split()))
-    return tuple(dict.fromkeys(match[0].strip() for match in found if match["no"]))
+_SHADES = "深浅淡暗亮"  # a dark red and a light one are red
+_HUES = "红橙黄绿青蓝紫粉棕灰"
 
 
 @cache
@@ -182,6 +149,11 @@ def near(language: str) -> dict[str, str]:
 
 
 def _near(language: str) -> Iterator[tuple[str, str]]:
+    known_already = {*lexicon()["zh"]}
+    for shade, hue in product(_SHADES, _HUES) if language == "zh" else ():
+        for word in (f"{shade}{hue}色", f"{shade}{hue}"):
+            if word not in known_already:
+                yield word, f"{hue}色"
     for known, phrases in _NEAR[language].items():
         one, _, several = known.partition("/")
         for phrase in phrases.split("; "):
@@ -189,28 +161,3 @@ def _near(language: str) -> Iterator[tuple[str, str]]:
             yield word, one
             if several:
                 yield more or f"{word}s", several
-
-
-@cache
-def _scan(language: str) -> re.Pattern[str]:
-    """What is looked for: words of the world that hold a near word or a no, then those alone."""
-    words = near(language)
-    spoken = {w for row in PHRASES.values() for r in row for f in r.heard(language) for w in f}
-    spoken |= {*lexicon()[language]}
-    if language == "zh":
-        spoken = {word.rstrip("!").replace(" ", "") for word in spoken}
-    held = re.compile(_any(words, language))
-    spoken = {word for word in spoken if word not in words and not _NOT.fullmatch(word)}
-    known = [word for word in spoken if _NOT.search(word) or held.search(word)]
-    parts = {
-        "known": _any(known, language),
-        "no": _NO[language],
-        "near": f"{_any(words, language)}|{_DIGITS[language]}",
-    }
-    return re.compile("|".join(f"(?P<{n}>{p})" for n, p in parts.items()), re.IGNORECASE)
-
-
-def _any(words: Mapping[str, str] | list[str], language: str) -> str:
-    """A pattern of any of these words, the longest that fits."""
-    either = "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True) if w)
-    return rf"\b(?:{either})\b" if language == "en" else f"(?:{either})"

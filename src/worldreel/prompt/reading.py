@@ -6,8 +6,7 @@ is near is mapped and said, and nothing is dropped in silence.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +20,7 @@ from worldreel.models.wan_text import WanText
 if TYPE_CHECKING:  # the world's words, which plain reading has no need of
     from worldreel.prompt.rewriting import Rewriter, Rewritten
 
-_NO = re.compile(r"\bno|without|n't\b|never|[不没无别]", re.IGNORECASE)  # where there may be one
+MOST = 4  # things in one scene
 NAMED = 12  # ignored words in a note; `Video.metadata` has them all
 
 
@@ -36,22 +35,33 @@ class Prompt:
     states: Tensor
     reading: Reading
     facts: dict[str, str]
+    idle: tuple[str, ...] = ()  # known words that change nothing
+    negated: tuple[str, ...] = ()  # what is said with a no, which was left out
+    things: int = 0  # how many are named
     unread: int = 0  # known words beyond the encoder's window
     world: bool = True  # the encoder knows one world's words alone
     written: Rewritten | None = None
 
     def words(self) -> dict[str, Any]:
-        """For people and for JSON: the words that were read, mapped and ignored, and the facts."""
+        """For people and for JSON: what became of the words, and the facts.
+
+        read, mapped to near ones, ignored as not known, known without_effect, and left_out with a
+        no.
+        """
         words = {
             "read": list(self.reading.read),
             "mapped": dict(self.reading.mapped),
             "ignored": list(self.reading.ignored),
+            "without_effect": list(self.idle),
+            "left_out": list(self.negated),
             "understood": self.facts,
         }
         if self.written is not None:
             told = self.written.to_json()
-            ignored = dict.fromkeys([*told["ignored"], *self.reading.ignored])
-            words |= {"mapped": told["mapped"] | words["mapped"], "ignored": list(ignored)}
+            for name, mine in (("ignored", self.reading.ignored), ("without_effect", self.idle)):
+                words[name] = list(dict.fromkeys([*told[name], *mine]))
+            words["mapped"] = told["mapped"] | words["mapped"]
+            words["left_out"] = list(dict.fromkeys([*told["left_out"], *self.negated]))
             words["rewritten"] = told
         return words
 
@@ -64,9 +74,8 @@ class Prompt:
         if not self.reading.ids:
             effect = "it changes nothing" if negative else "the video shows whatever it likes"
             return [*notes, f"{model} knows no word of this {which}: {effect}"]
-        as_typed = self.written is None or not self.written.by
-        if as_typed and not negative and _NO.search(self.text):
-            notes += _unheard(self.text, model)
+        if self.things > MOST:
+            notes.append(f"the {which} names {self.things} things; {model} draws up to {MOST}")
         notes += _too_long(which, self.unread)
         if negative and self.reading.ignored:
             unknown = ", ".join(map(repr, self.reading.ignored))
@@ -76,18 +85,6 @@ class Prompt:
 
 def _too_long(which: str, unread: int) -> list[str]:
     return [f"the {which} is long: its last {unread} words were not read"] if unread else []
-
-
-def _unheard(text: str, model: str) -> list[str]:
-    """A note of the first no in a prompt, if there is one."""
-    from worldreel.prompt.near import negations
-    from worldreel.world.parse import language_of
-
-    return [
-        f"{model} reads the words of {phrase!r} without the no: what is not to be shown belongs "
-        "in the negative prompt"
-        for phrase in negations(text, language_of(text))[:1]
-    ]
 
 
 def rewriter(asked: object) -> Rewriter | None:
@@ -113,50 +110,90 @@ def hear(
 ) -> Prompt:
     """Encode a prompt, or what a rewriter makes of it."""
     if rewriter is None:
-        return read(encoder, prompt)
+        return read(encoder, prompt, seed=seed)
     if isinstance(encoder, WanText):
         raise RequestError(
             f"a prompt is rewritten in marble's words, and {name} reads any: leave rewrite out"
         )
     written = rewriter(encoder, prompt, seed=seed, name=name)
-    return replace(read(encoder, written.text), written=written)
+    return replace(read(encoder, written.text, seed=seed), written=written)
 
 
 @torch.no_grad()
-def read(encoder: TextEncoder | WanText, text: str) -> Prompt:
-    """Encode one prompt; it may be longer than the encoder's window, which is then said."""
+def read(encoder: TextEncoder | WanText, text: str, *, seed: int = 0) -> Prompt:
+    """Encode one prompt; it may be longer than the encoder's window, which is then said.
+
+    seed: of which words follow that may mean either of two, as a person is a woman or a man.
+    """
     if isinstance(encoder, WanText):
         states, unread = encoder.states(text)
         words = tuple(text.split())
         known = Reading(ids=tuple(range(len(words))), read=words, mapped={}, ignored=())
         return Prompt(text=text, states=states, reading=known, facts={}, unread=unread, world=False)
-    ids, (reading,) = encoder.tokens([text])
-    logits = encoder.read(ids)
-    window, found = encoder.preset.max_words, len(reading.ids)
-    if found > window:
-        kept, lost = reading.read[:window], reading.read[window:]
-        mapped = {word: near for word, near in reading.mapped.items() if near in kept}
-        ignored = (*reading.ignored, *(word for word in lost if word not in kept))
-        reading = Reading(
-            ids=reading.ids[:window],
-            read=kept,
-            mapped=mapped,
-            ignored=tuple(dict.fromkeys(ignored)),
-        )
+    from worldreel.world.labels import LABELS
+
+    if not {*encoder.labels} <= {*LABELS}:  # an encoder of another world, with words of its own
+        ids, (reading,) = encoder.tokens([text])
+        logits = encoder.read(ids)
+        reading, unread = _seen(reading, encoder.preset.max_words)
+        facts = encoder.facts(logits) if reading.ids else {}
+        states = encoder.states(logits)
+        return Prompt(text=text, states=states, reading=reading, facts=facts, unread=unread)
+    from worldreel.prompt.pieces import IDLENESS, NEGATED, UNKNOWN
+    from worldreel.prompt.understanding import understand
+
+    found = understand(encoder, text, seed=seed)
+    told = found.account
+    reading = replace(
+        found.reading,
+        mapped=told.mapped | found.reading.mapped,
+        ignored=told.of(UNKNOWN),
+    )
+    reading, unread = _seen(reading, encoder.preset.max_words)
     return Prompt(
         text=text,
-        states=encoder.states(logits),
+        states=found.states(encoder),
         reading=reading,
-        facts=encoder.facts(logits) if reading.ids else {},
-        unread=max(0, found - window),
+        facts=dict(found.slots),
+        idle=told.of(IDLENESS),
+        negated=told.of(NEGATED),
+        things=sum(fact.name == "kind" for fact in found.said.facts),
+        unread=unread,
     )
 
 
+def _seen(reading: Reading, window: int) -> tuple[Reading, int]:
+    """What of a reading is in the encoder's window, and how many words are not."""
+    found = len(reading.ids)
+    if found <= window:
+        return reading, 0
+    kept, lost = reading.read[:window], reading.read[window:]
+    ignored = (*reading.ignored, *(word for word in lost if word not in kept))
+    shown = Reading(
+        ids=reading.ids[:window],
+        read=kept,
+        mapped={word: near for word, near in reading.mapped.items() if near in kept},
+        ignored=tuple(dict.fromkeys(ignored)),
+    )
+    return shown, found - window
+
+
 def heard(words: Mapping[str, Any], model: str) -> list[str]:
-    """Notes of the words that were taken for others, and of those that were ignored."""
+    """Notes of the words that were taken for others, and of those that change nothing."""
     notes = [f"read {word!r} as {meaning!r}" for word, meaning in words["mapped"].items()]
-    named, more = words["ignored"][:NAMED], len(words["ignored"]) - NAMED
-    if named and words["read"]:
-        others = f" and {more} other words" if more > 0 else ""
-        notes.append(f"{model} does not know {', '.join(map(repr, named))}{others}")
+    if words["ignored"] and words["read"]:
+        notes.append(f"{model} does not know {_named(words['ignored'])}")
+    if words.get("without_effect"):
+        notes.append(f"known, but without effect here: {_named(words['without_effect'])}")
+    notes += [
+        f"{model} cannot be told what not to show: {phrase!r} was left out, and belongs in the "
+        "negative prompt"
+        for phrase in words.get("left_out", ())
+    ]
     return notes
+
+
+def _named(words: Sequence[str]) -> str:
+    """Some words in quotation marks, the first of many."""
+    more = len(words) - NAMED
+    return ", ".join(map(repr, words[:NAMED])) + (f" and {more} other words" if more > 0 else "")

@@ -19,8 +19,9 @@ import numpy as np
 
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft, fill
-from worldreel.prompt.near import Plain, plain
-from worldreel.prompt.said import Said, encoded, said, slots, stateable
+from worldreel.prompt.pieces import IDLENESS, NEGATED, UNKNOWN
+from worldreel.prompt.said import Said, encoded, slots, stateable
+from worldreel.prompt.understanding import beyond, understand
 from worldreel.world.actors import RIGS
 from worldreel.world.describe.caption import write
 from worldreel.world.describe.pen import Pen, Piece
@@ -32,11 +33,8 @@ from worldreel.world.place import PLACES
 from worldreel.world.stories import STORIES
 
 _FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
-_NAMED = 5  # notes of one sort
-_LONG = 20  # characters per word of an encoder's window
 _OWN = "worldreel"
 _HARD = ("action", "direction", "side")  # what is not added where that could not be read
-_LOOSE = {"action", "manner", "direction", "side", "wear"}  # said by several words together
 _BY_OTHERS = {"hits", "topples", "stacks"}  # what things do to each other
 
 
@@ -54,6 +52,8 @@ class Rewritten:
     added: Mapping[str, str] = field(default_factory=dict)
     mapped: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
+    negated: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def told(self) -> tuple[str, ...]:
@@ -70,6 +70,8 @@ class Rewritten:
             "added": dict(self.added),
             "mapped": dict(self.mapped),
             "ignored": list(self.ignored),
+            "without_effect": list(self.idle),
+            "left_out": list(self.negated),
             "notes": list(self.notes),
         }
 
@@ -86,88 +88,58 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
     name: what the model is called in notes.
     """
     language = language_of(prompt)
-    words = plain(prompt, language, pick=seed)
-    heard = encoder.lexicon.read(words.text)
-    long = _beyond(encoder, words.text)
-    found = Said((), {}, {}, {}) if long else said(encoder, _typed(encoder, words), language)
-    notes = [*_odd(found, words, language, name), *_impossible(Draft.of(found.facts), name)]
+    found = understand(encoder, prompt, seed=seed)
+    told = found.account
+    long = beyond(encoder, told.text)
+    notes = list(_impossible(Draft.of(found.said.facts), name))
+    words: dict[str, Any] = {
+        "mapped": told.mapped,
+        "ignored": told.of(UNKNOWN),
+        "idle": told.of(IDLENESS),
+        "negated": told.of(NEGATED),
+    }
     why = "it is long already" if long else None
-    why = why or _why_not(prompt, language, found, heard.ignored, name)
+    why = why or _why_not(told.text, language, found.said, words["ignored"], name)
     caption = None
     if why is None:
         rng = np.random.default_rng([seed, 31])
-        no = {meant for piece in words.negated for meant in stateable(piece, language)}
-        no |= {(name, "") for names in found.unused.values() for name in names}
-        caption = _caption(encoder, found, rng, language, no)
+        no = {meant for piece in words["negated"] for meant in stateable(piece, language)}
+        no |= {(name, "") for names in found.said.unused.values() for name in names}
+        caption = _caption(encoder, found.said, rng, language, no)
         why = None if caption else "no caption was found that says all of it"
     if caption is None:
-        raw = encoder.lexicon.read(prompt)
         left = f"the prompt was left as it is: {why}"
-        return Rewritten(
-            prompt=prompt, text=prompt, mapped=raw.mapped, ignored=raw.ignored, notes=(left,)
-        )
+        return Rewritten(prompt=prompt, text=prompt, notes=(*notes, left), **words)
     now = encoded(encoder, caption)
     return Rewritten(
         prompt=prompt,
         text=caption,
         by=_OWN,
         added={s: v for s, v in now.items() if s not in found.slots and "count" not in s},
-        mapped={**words.mapped, **heard.mapped},
-        ignored=heard.ignored,
         notes=tuple(notes),
+        **words,
     )
 
 
 def stated(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> dict[str, str]:
-    """What a prompt says, slot by slot, near words taken for known ones as `rewrite` does: without
-    what the encoder reads where nothing says it, for it always reads something."""
-    language = language_of(prompt)
-    words = plain(prompt, language, pick=seed)
-    if not _beyond(encoder, words.text):
-        return dict(said(encoder, _typed(encoder, words), language).slots)
-    can = stateable(words.text, language)
-    read = encoded(encoder, words.text)
-    return {slot: v for slot, v in read.items() if (slot.rstrip("0123456789"), v) in can}
-
-
-def _typed(encoder: TextEncoder, words: Plain) -> str:
-    """The words for the parser, which knows no slip of the finger."""
-    text = words.text
-    for word, known in encoder.lexicon.read(text).mapped.items():
-        text = text.replace(word, known)
-    return text
+    """What a prompt says, slot by slot: without what the encoder reads where nothing says it."""
+    return dict(understand(encoder, prompt, seed=seed).slots)
 
 
 def lost(encoder: TextEncoder, prompt: str, caption: str, name: str = "marble") -> str | None:
     """What of a prompt is no longer read in a caption, in a few words; None if all of it is."""
-    language = language_of(prompt)
-    if _beyond(encoder, prompt):
+    if beyond(encoder, prompt):
         return None  # it was not read to its end either
-    if _beyond(encoder, caption):
+    if beyond(encoder, caption):
         return f"{name} reads {encoder.preset.max_words} words, and it has more"
-    before, after = (said(encoder, plain(t, language).text, language) for t in (prompt, caption))
-    for slot, value in before.slots.items():
-        if not slot.startswith("count") and after.slots.get(slot) != value:
+    before, after = (stated(encoder, text) for text in (prompt, caption))
+    for slot, value in before.items():
+        if not slot.startswith("count") and after.get(slot) != value:
             return f"{name} no longer reads {value!r} in it"
     return None
 
 
-def _beyond(encoder: TextEncoder, text: str) -> bool:
-    """Whether a text is longer than the encoder's window, or one that no one could parse."""
-    most = encoder.preset.max_words
-    return len(encoder.lexicon.read(text).ids) > most or len(text) > _LONG * most
-
-
 # What a person should know.
-
-
-def _odd(found: Said, words: Plain, language: str, name: str) -> Iterator[str]:
-    """Words that say nothing of the video, though they are known."""
-    for phrase in words.negated[:_NAMED]:
-        yield f"{name} cannot be told what not to show: {phrase!r} was left out"
-    odd = [phrase for phrase, names in found.unused.items() if not names & _LOOSE]
-    for phrase in odd[:_NAMED]:
-        yield f"{phrase!r} was not taken: it does not go with the rest of the prompt"
 
 
 def _impossible(draft: Draft, name: str) -> Iterator[str]:
@@ -233,7 +205,7 @@ def _caption(
             if not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
                 continue
             words = encoder.lexicon.read(text)
-            if words.ignored or words.mapped or _beyond(encoder, text):
+            if words.ignored or words.mapped or beyond(encoder, text):
                 continue
             theirs = encoded(encoder, text)
             right = sum(theirs.get(slot) == value for slot, value in found.slots.items())

@@ -7,6 +7,7 @@ say it, and then comes first, for it is what the model is told.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,38 +16,20 @@ import torch
 
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft
+from worldreel.prompt.phrases import phrases
 from worldreel.world.facts import Fact
 from worldreel.world.labels import LABELS, in_order, labels
 from worldreel.world.parse import parse
-from worldreel.world.parse.grammar import Tokens, grammar
+from worldreel.world.parse.grammar import grammar
 from worldreel.world.stories import STORIES
-from worldreel.world.words import PHRASES
 from worldreel.world.words.nouns import NOUNS
 
 Slots = Mapping[str, str]  # of LABELS: what is said, by the name of its slot
-Spans = list[tuple[str, set[tuple[str, str]]]]  # phrases, and the facts that each can state
+Meant = tuple[str, str]  # the name of a fact, and its value
+Spans = list[tuple[int, int, str, set[Meant]]]  # from and to which token, a phrase, what it says
 
-# Of which fact each table of phrases is the value.
-_STATES = {
-    "setting": ("setting", "at", "along", "onto", "spot"),
-    "light": ("light", "sky", "hour", "time"),
-    "weather": ("weather", "air", "foul", "forecast"),
-    "style": ("style", "medium"),
-    "camera": ("camera", "follows"),
-    "kind": ("kind", "heap", "pieces", "person"),
-    "color": ("color",),
-    "size": ("size", "measured"),
-    "material": ("material", "made"),
-    "action": (
-        "action", "stays", "sits", "lands", "collision", "hit", "landing", "overturning", "fells",
-    ),
-    "manner": ("manner",),
-    "event": ("event",),
-    "direction": ("direction", "nearing", "goal", "start", "pull"),
-    "side": ("side", "flank"),
-    "wear": ("garment",),  # no fact, but 大衣 is not large
-}  # fmt: skip
 _LOOSE = ("style", "camera", "action", "event")  # what is said in many ways
+CAMERAS = re.compile(r"\b(?:camera|shot|cam|lens|zoom\w*|pan\w*|orbit\w*)\b|镜头|摄像机|机位")
 _AS = {("dominoes", "falls"): "topples", ("blocks", "falls"): "topples"}
 _RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of two things
 
@@ -63,19 +46,19 @@ class Said:
     unused: Mapping[str, frozenset[str]]
 
 
-def said(encoder: TextEncoder, text: str, language: str) -> Said:
-    """The facts of a prompt."""
-    spans = _spans(text, language)
+def said(encoder: TextEncoder, text: str, language: str, *, heard: Slots | None = None) -> Said:
+    """The facts of a prompt. heard: what the encoder reads in it, if that is known already."""
+    spans = spans_of(text, language)
     parsed = parse(text, language)
     ours = slots(parsed)
-    can = {meant for _, meanings in spans for meant in meanings}
-    hinted = _hinted(text, language)
-    heard = encoded(encoder, text)
+    can = {meant for *_, meanings in spans for meant in meanings}
+    hinted = _hinted(text, language, spans)
+    heard = encoded(encoder, text) if heard is None else heard
     theirs = {
         slot: value
         for slot, value in heard.items()
-        if (_name(slot), value) in can
-        or _name(slot) in hinted
+        if ((_name(slot), value) in can and (value not in _RELATED or _between(parsed, slot)))
+        or (_name(slot), value) in hinted
         or (slot == "action0" and value == "hits" and ours.get(slot) in ("rolls", "slides"))
     }
     kinds = [slot for slot in LABELS if _name(slot) == "kind"]
@@ -96,13 +79,18 @@ def said(encoder: TextEncoder, text: str, language: str) -> Said:
         },
     )
     _stand_in(draft, text, language)
-    unused = _unused(spans, draft.facts())
-    if _settle(draft, [meant for phrase, meant in spans if phrase in unused]):
-        unused = _unused(spans, draft.facts())
+    _wave(draft)
+    _settle(draft, [meant for *_, phrase, meant in spans if phrase in _unused(spans, draft)])
     facts = draft.facts()
     wanted = slots(facts)
+    unused = _unused(spans, draft)
     read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
     return Said(facts, wanted, read, unused)
+
+
+def _between(parsed: Sequence[Fact], slot: str) -> bool:
+    """Whether there are two for what the first does to the second, and it is not said of these."""
+    return slot != "action0" or any(fact.name in _RELATED.values() for fact in parsed)
 
 
 def _stand_in(draft: Draft, text: str, language: str) -> None:
@@ -115,14 +103,32 @@ def _stand_in(draft: Draft, text: str, language: str) -> None:
             draft.things[0]["kind"] = row.kinds[0]
 
 
-def _unused(spans: Spans, facts: Sequence[Fact]) -> dict[str, frozenset[str]]:
-    values = {(fact.name, str(fact.value)) for fact in facts}
+def _wave(draft: Draft) -> None:
+    """Who waves to us, and does no more, goes nowhere."""
+    for fact in draft.others:
+        if fact.name == "event" and fact.value == "waves":
+            thing = draft.things[fact.args[0]]
+            if "action" not in thing:
+                thing.pop("direction", None)
+
+
+def _unused(spans: Spans, draft: Draft) -> dict[str, frozenset[str]]:
+    values = stated_by(slots(draft.facts()))
+    return {p: frozenset(name for name, _ in m) for *_, p, m in spans if not m & values}
+
+
+def stated_by(wanted: Slots) -> set[Meant]:
+    """What slots say, as phrases state it: names and values of facts."""
+    values = {(_name(slot), value) for slot, value in wanted.items()}
     values |= {("action", value) for name, value in values if name in ("manner", "event")}
-    return {p: frozenset(name for name, _ in m) for p, m in spans if not m & values}
+    values |= {("manner", value) for name, value in values if name == "action"}
+    if {("action", "hits"), ("action", "topples")} <= values:
+        values.add(("action", "overturns"))
+    return values
 
 
-def _settle(draft: Draft, unused: Sequence[set[tuple[str, str]]]) -> bool:
-    """Take an action that stands alone for that of all there is; whether there was one.
+def _settle(draft: Draft, unused: Sequence[set[Meant]]) -> None:
+    """Take an action that stands alone for that of all there is.
 
     And what a kind cannot do for the nearest that it can: dominoes fall over.
     """
@@ -144,7 +150,6 @@ def _settle(draft: Draft, unused: Sequence[set[tuple[str, str]]]) -> bool:
         if "manner" in thing and thing.get("action") != "hits":
             thing.setdefault("action", thing["manner"])
             del thing["manner"]
-    return settled
 
 
 def encoded(encoder: TextEncoder, text: str) -> dict[str, str]:
@@ -157,7 +162,7 @@ def encoded(encoder: TextEncoder, text: str) -> dict[str, str]:
 
 def stateable(text: str, language: str) -> set[tuple[str, str]]:
     """What the phrases of a text can say, each by itself: names and values of facts."""
-    return {meant for _, meanings in _spans(text, language) for meant in meanings}
+    return {meant for *_, meanings in spans_of(text, language) for meant in meanings}
 
 
 def slots(facts: Sequence[Fact]) -> dict[str, str]:
@@ -206,51 +211,45 @@ def _relate(draft: Draft, order: Sequence[int], index: int, action: str) -> None
 # Phrases of the world in a text, and what each can say.
 
 
-def _spans(text: str, language: str) -> Spans:
+def spans_of(text: str, language: str) -> Spans:
     """The longest known phrases of a text in order, each with the facts that it can state."""
     tokens = grammar(language).tokens(text)
-    found: list[tuple[int, int, set[tuple[str, str]]]] = []
+    found: list[tuple[int, int, set[Meant]]] = []
     for at in range(len(tokens)):
-        ends: dict[int, set[tuple[str, str]]] = {}
-        for phrase, name, value in _phrases(language).get(tokens[at], ()):
+        ends: dict[int, set[Meant]] = {}
+        for phrase, name, value in phrases(language).get(tokens[at], ()):
             if tokens[at : at + len(phrase)] == phrase:
                 ends.setdefault(at + len(phrase), set()).add((name, value))
         for end, meant in ends.items():
             found.append((at, end, meant))
     glue = " " if language == "en" else ""
     return [
-        (glue.join(tokens[a:b]), meant)
+        (a, b, glue.join(tokens[a:b]), meant)
         for a, b, meant in found
         if not any((c <= a and b <= d) and (c, d) != (a, b) for c, d, _ in found)
     ]
 
 
-def _hinted(text: str, language: str) -> set[str]:
-    """Of what happens and how it is filmed, the facts of which single words speak."""
-    words = _alone(language)
-    return {words[token] for token in grammar(language).tokens(text) if token in words}
+def _hinted(text: str, language: str, spans: Spans) -> set[Meant]:
+    """Of what happens and how it is filmed, the facts of which single words speak.
+
+    A word within a phrase speaks of what that says; of the camera, only a text that names it.
+    """
+    words = alone(language)
+    held = {at for a, b, *_ in spans for at in range(a, b)}
+    tokens = enumerate(grammar(language).tokens(text))
+    found = {m for at, t in tokens if at not in held and t in words for m in words[t]}
+    filmed = CAMERAS.search(text.lower())
+    return {(name, value) for name, value in found if name != "camera" or filmed}
 
 
 @cache
-def _alone(language: str) -> dict[str, str]:
-    """Words that stand in the phrases of one fact alone, with that fact."""
-    names: dict[str, set[str]] = {}
-    for phrases in _phrases(language).values():
-        for tokens, name, _ in phrases:
+def alone(language: str) -> dict[str, set[Meant]]:
+    """Words that stand in the phrases of one fact alone, with what these say."""
+    said: dict[str, set[Meant]] = {}
+    for group in phrases(language).values():
+        for tokens, name, value in group:
             for token in tokens:
-                names.setdefault(token, set()).add(name)
-    return {t: n for t, (n, *others) in names.items() if not others and n in _LOOSE}
-
-
-@cache
-def _phrases(language: str) -> dict[str, list[tuple[Tokens, str, str]]]:
-    """By its first token each phrase of the world, with the fact that it states."""
-    held: dict[str, list[tuple[Tokens, str, str]]] = {}
-    for name, tables in _STATES.items():
-        for row in (row for table in tables for row in PHRASES[table]):
-            for phrase in {form.rstrip("!") for forms in row.heard(language) for form in forms}:
-                text = phrase if language == "en" else phrase.replace(" ", "")
-                tokens = grammar(language).tokens(text)
-                if tokens and row.value:
-                    held.setdefault(tokens[0], []).append((tokens, name, row.value))
-    return held
+                said.setdefault(token, set()).add((name, value))
+    names = {token: {name for name, _ in meant} for token, meant in said.items()}
+    return {t: said[t] for t, (n, *others) in names.items() if not others and n in _LOOSE}

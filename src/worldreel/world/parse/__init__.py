@@ -51,7 +51,7 @@ def parse_words(text: str, language: str | None = None) -> Parsed:
     """
     language = _spoken(text, language)
     rules = grammar(language)
-    reading, unknown, unread = Reading(), [], []
+    reading, unknown, unread = Reading(recalls=language == "zh"), [], []
     for sentence in rules.sentences(text):
         unknown += sentence.unknown
         try:

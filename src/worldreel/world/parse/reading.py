@@ -39,9 +39,13 @@ class _Named:
 
 
 class Reading:
-    """Takes clause after clause of a text; `facts` is what they state."""
+    """Takes clause after clause of a text; `facts` is what they state.
 
-    def __init__(self) -> None:
+    recalls: whether a bare noun can name a thing again, as it does in Chinese: 球停了.
+    """
+
+    def __init__(self, *, recalls: bool = False) -> None:
+        self.recalls = recalls
         self._things: list[_Named] = []
         self._said: dict[Fact, None] = {}
         self._scene: dict[str, Node] = {}
@@ -164,16 +168,21 @@ class Reading:
 
     # Which things are meant.
 
-    def _resolve(self, node: Node, *, hits: bool = False) -> list[int]:
-        """The numbers of the things that are named, new ones or those that were named before."""
+    def _resolve(self, node: Node, *, hits: bool = False, known: int | None = None) -> list[int]:
+        """The numbers of the things that are named, new ones or those that were named before.
+
+        known: how many there were before those that are named together with this one.
+        """
         if node.symbol == "things":
-            return [i for _, child in node.slots for i in self._resolve(child, hits=hits)]
+            known = len(self._things)
+            return [i for _, n in node.slots for i in self._resolve(n, hits=hits, known=known)]
         ((name, child),) = node.slots
         if name in ("it", "them"):
             return self._before(child)
         looks = {_THING[n.symbol]: n.words[0].value for n in leaves(child) if n.symbol in _THING}
-        if name == "again":
+        if name == "again" or (name == "bare" and self.recalls):
             found = self._again(looks, child.several)
+            found = [i for i in found if known is None or name == "again" or i < known]
             if found:
                 return found
         number = next((int(n.words[0].value) for n in leaves(child) if n.symbol == "number"), 1)

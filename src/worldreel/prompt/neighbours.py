@@ -1,0 +1,288 @@
+"""What the neighbours of a word change in it: a green hat makes nobody green.
+
+Each rule takes the pieces of a prompt and gives them back, some with another fate, some as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+
+from worldreel.prompt.common import THINGS_EN_ING
+from worldreel.prompt.pieces import (
+    ATTRS,
+    IDLENESS,
+    MAPPED,
+    MEASURES,
+    NEGATED,
+    NO,
+    NUMBERS_ZH,
+    READ,
+    SILENCE,
+    UNKNOWN,
+    Piece,
+    merged,
+    names_of,
+    plain,
+    tight,
+)
+from worldreel.world.words import PHRASES
+
+_QUOTED = re.compile(r"[\"“”「『《][^\"“”」』》]{1,80}[\"”“」』》]")
+_ALONE = frozenset("none nobody nothing 没有人".split())  # a no that is a thing, too
+_ENDS_NO = {
+    "en": frozenset("and but while on in at with or then".split()),
+    "zh": frozenset("但 而 在 但是 可是 只 只有".split()),
+}
+_DET = frozenset("a an the this that these those my your his its our their some any every".split())
+_HOLDS = frozenset(
+    "with wearing in of by from has have having in of 戴 戴着 带 带着 穿 穿着".split()
+)
+_DEEDS = frozenset({"action", "manner", "event", "direction"})
+_WHERE = [[word] for word in "in inside aboard on atop at by near under through across".split()]
+_WHERE += [[word] for word in "over along among onto into down underwater".split()]
+_INSIDE = frozenset("spaceship spacecraft 飞船 宇宙飞船".split())  # a place only for who is in it
+_WITHIN = frozenset("of in inside aboard on through 里 内 中 上 舱".split())
+_MOST_NEGATED = {"en": 5, "zh": 8}
+
+
+def _possessive(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """A woman's face: of the woman there is a word."""
+    out = []
+    for piece in pieces:
+        stem = plain(piece.typed, language).removesuffix("'s")
+        if piece.fate == UNKNOWN and language == "en" and piece.typed[-2:] in ("'s", "’s"):
+            if "kind" in names_of(stem, language):
+                piece = replace(piece, fate=MAPPED, meant=stem, names=frozenset({"kind"}))
+        out.append(piece)
+    return out
+
+
+def _quoted(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """What stands in quotation marks is a text to be seen, and says nothing of the scene."""
+    for found in _QUOTED.finditer(text):
+        if found.end() - found.start() < len(text.strip()):
+            inner = [i for i, p in enumerate(pieces) if found.start() < p.start < found.end()]
+            pieces = merged(pieces, inner, text, UNKNOWN)
+    return pieces
+
+
+def _negated(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """What is said with a no, as one piece with its no."""
+    at = 0
+    while at < len(pieces):
+        word = plain(pieces[at].typed, language)
+        no = (word in NO[language] or word.endswith(("n't", "n’t"))) and pieces[at].fate != MAPPED
+        if not no:
+            at += 1
+            continue
+        first, last, size = at, at, 0
+        while last + 1 < len(pieces) and word not in _ALONE:
+            after = pieces[last + 1]
+            next_word = plain(after.typed, language)
+            size += len(after.typed) if language == "zh" else len(next_word.split())
+            starts_anew = last > at and next_word in _ENDS_NO[language]
+            if size > _MOST_NEGATED[language] or starts_anew:
+                break
+            if last > at and language == "en" and {"at", "setting"} & after.names:
+                break  # no trees on the beach: there is a beach
+            if not tight(text, pieces[last].end, after.start):
+                break
+            last += 1
+            if next_word == "的":
+                break
+        if last == first and language == "zh":
+            first = _before_no(pieces, at, text)
+        pieces = merged(pieces, range(first, last + 1), text, NEGATED)
+        at = first + 1
+    return pieces
+
+
+def _before_no(pieces: Sequence[Piece], at: int, text: str) -> int:
+    """一个球都没有: where that begins of which there is none."""
+    first = at
+    while first and tight(text, pieces[first - 1].end, pieces[first].start):
+        first -= 1
+        if pieces[first].typed[0] in NUMBERS_ZH:
+            return first
+    return at
+
+
+def _nouns(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """English verbs that are nouns, and the other way round: can you, a fly, she left the house."""
+    if language != "en":
+        return pieces
+    out = list(pieces)
+    for i, piece in enumerate(pieces):
+        word = plain(piece.typed, language)
+        before = pieces[i - 1] if i and tight(text, pieces[i - 1].end, piece.start) else None
+        after = next((p for p in pieces[i + 1 : i + 2] if tight(text, piece.end, p.start)), None)
+        article = before is not None and (
+            plain(before.typed, language) in _DET or bool(before.names & (ATTRS | {"number"}))
+        )
+        dressed = i > 1 and plain(pieces[i - 2].typed, language).split()[-1:] == ["in"]
+        described = before is not None and bool(before.names & ATTRS) and not dressed
+        clause = before is not None and before.typed.lower() in ("that", "who", "which")
+        if word == "can" and (clause or not article) and len(pieces) > 1 and not described:
+            seen = after is not None and plain(after.typed, language).startswith("be")
+            meant = piece.typed if seen else ""  # can be seen nearby
+            out[i] = replace(piece, fate=SILENCE, meant=meant, names=frozenset())
+        elif word == "left" and after and plain(after.typed, language) in _DET:
+            out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset())
+        elif (
+            piece.fate == READ
+            and piece.names
+            and piece.names <= {"action", "event", "manner"}
+            and not word.endswith(("ing", "ed"))
+            and (article if word in _base() else described)
+        ):
+            out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset())
+    return out
+
+
+@cache
+def _base() -> frozenset[str]:
+    """Verbs as they stand in a dictionary: run, fly."""
+    rows = (r for table in ("action", "event", "collision") for r in PHRASES[table])
+    return frozenset(f[1] for row in rows for f in row.heard("en") if len(f) > 2)
+
+
+def _modifiers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """A near word before a thing or a place says of what it is: a marble table is no ball.
+
+    Nor is a pyramid of cans a cone.
+    """
+    out = list(pieces)
+    for i, (piece, after) in enumerate(zip(pieces, pieces[1:], strict=False)):
+        first = plain(after.typed, language).split()[0]
+        if (
+            piece.fate == MAPPED
+            and "kind" in piece.names
+            and (after.names & {"kind", "setting"} or first == "of")
+            and first not in _DET | _WITHIN | {"at", "by"}
+            and tight(text, piece.end, after.start)
+        ):
+            out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({"other"}))
+    return out
+
+
+def _places(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """A spaceship is a place for who is in it, else a thing that the world does not have."""
+    out = list(pieces)
+    for i, piece in enumerate(pieces):
+        if piece.fate == READ and plain(piece.typed, language) in _INSIDE:
+            near_by = pieces[max(0, i - 2) : i] + (
+                pieces[i + 1 : i + 2] if language == "zh" else []
+            )
+            if len(pieces) > 1 and not any(plain(p.typed, language) in _WITHIN for p in near_by):
+                out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({"thing"}))
+    return out
+
+
+def _heads(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """Colours, sizes and numbers of things that are not known go with these."""
+    i = 0
+    while i < len(pieces):
+        if pieces[i].fate == UNKNOWN and _is_thing(pieces, i, text, language):
+            first = i
+            while first and tight(text, pieces[first - 1].end, pieces[first].start):
+                before = pieces[first - 1]
+                word = plain(before.typed, language)
+                counts = word in MEASURES or word == "的" or word in NUMBERS_ZH
+                does = len(word) == 1 and before.names and before.names <= _DEEDS  # 开茶话会
+                if (
+                    before.names & ATTRS
+                    or "number" in before.names
+                    or (language == "zh" and (counts or does))
+                    or (before.fate == UNKNOWN and before.typed and not _adverb(word))
+                ):
+                    first -= 1
+                else:
+                    break
+            # A thing before it, as in 狗的尾巴, keeps its 的; "a" is no number that needs telling.
+            while first < i and (
+                pieces[first].typed == "的" or plain(pieces[first].typed, language) in _DET
+            ):
+                first += 1
+            if first < i:
+                pieces = merged(pieces, range(first, i + 1), text, UNKNOWN, {"thing"})
+                i = first
+            pieces = _unheld(pieces, i, language)
+        i += 1
+    return pieces
+
+
+def _unheld(pieces: list[Piece], at: int, language: str) -> list[Piece]:
+    """The words that lead up to a thing that is not known are not read either: with a."""
+    out, i = list(pieces), at - 1
+    after = pieces[at + 1] if at + 1 < len(pieces) else None
+    if after is not None and (after.names & (ATTRS | {"wear"}) or after.typed in ("and", "和")):
+        return out  # 穿白球鞋紫外套: the coat is worn, too
+    while i >= 0 and pieces[i].fate == SILENCE:
+        word = plain(pieces[i].typed, language)
+        if word not in (_DET if i == at - 1 else frozenset()) and word not in _HOLDS:
+            break
+        out[i] = replace(pieces[i], meant="")
+        if word in _HOLDS:
+            break
+        i -= 1
+    return out
+
+
+def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a piece that is not known names a thing, and not how a known one is."""
+    piece = pieces[at]
+    word = plain(piece.typed, language)
+    if language == "zh":
+        if "other" in piece.names:
+            return False
+        after = pieces[at + 1] if at + 1 < len(pieces) else None
+        if after is not None and tight(text, piece.end, after.start):
+            if "kind" in after.names:
+                return False
+            if after.typed == "的" and "thing" not in piece.names:
+                return False
+        return True
+    if _adverb(word):
+        return False
+    for previous, after in zip(pieces[at:], pieces[at + 1 :], strict=False):
+        if not tight(text, previous.end, after.start):
+            return True
+        first = plain(after.typed, language).split()[0]
+        if after.names & {"kind", "wear", "setting"} and first not in _DET | _WITHIN | {"at", "by"}:
+            return False
+        if not (after.fate in (UNKNOWN, IDLENESS) or after.names & ATTRS):
+            return True
+    return True
+
+
+def _adverb(word: str) -> bool:
+    return word.endswith("ly") or (word.endswith("ing") and word not in THINGS_EN_ING)
+
+
+def _settings(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """Colours of a place are none of a thing: in an emerald meadow."""
+    out = list(pieces)
+    for i in range(len(out) - 2, -1, -1):
+        after = i + 1
+        if language == "zh" and out[after].typed == "的" and after + 1 < len(out):
+            after += 1
+        here, there = out[i], out[after]
+        named = plain(there.typed, language).split()[:1] not in _WHERE
+        place = "setting" in there.names and "kind" not in there.names and named
+        passed = there.fate == IDLENESS and "place" in there.names
+        if (
+            here.names
+            and here.names <= ATTRS
+            and (place or passed)
+            and tight(text, here.end, there.start)
+        ):
+            out[i] = replace(here, fate=IDLENESS, meant="", names=frozenset({"place"}))
+            if after > i + 1:
+                out[i + 1] = replace(out[i + 1], meant="")
+    return out
+
+
+RULES = (_possessive, _quoted, _negated, _nouns, _modifiers, _places, _heads, _settings)
