@@ -132,14 +132,16 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
         held += _FP32 * (p.control_channels * p.patch**2 + (1 + len(p.control)) * d)
     if how.levels > 1:
         held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
-    block = 6 * e * d  #                        what attention is given, qkv, q and k
-    wide = 3 * _FP32 * d  #                     a norm or a rotation in fp32: in, half way, out
+    up = 0 if how.dtype == torch.float32 else _FP32 * d  # a copy in fp32, where it is none yet
     said = e * d  #                             what the words answer
     stages = (
-        block + e * d + wide,  #                q or k is turned, the other is
-        block + 4 * e * d,  #                   both turned, q scaled, what comes of them
-        stream + said + wide,  #                the norm before the MLP
-        stream + 2 * e * p.mlp,  #              the MLP before and after GELU
+        5 * e * d + 2 * up,  #                  q, k and v as one, q normed, k in fp32 and normed
+        6 * e * d,  #                           q and k, and v on its own, beside them as one
+        4 * e * d + 2 * _FP32 * d + up,  #      q, k, v; q turned in halves, and joined
+        5 * e * d,  #                           q, k, v, q scaled, and what comes of them
+        stream + said + 2 * up + e * d,  #      the norm before the MLP
+        stream + e * p.mlp + e * d,  #          the MLP, GELU in place
+        2 * stream + e * d,  #                  and the sum
     )
     # a matrix that is stored otherwise is made anew in `dtype` for its product
     cast = e if how.stored.itemsize != e else 0
