@@ -344,7 +344,7 @@ def _softened(x: Tensor, rng: np.random.Generator) -> Tensor:
 def _dragged(x: Tensor, rng: np.random.Generator) -> Tensor:
     """A quarter of some views mixed with what they were a little before and after: where the thing
     was in the frames that a compressor holds together."""
-    part = rng.permutation(len(x))[: len(x) // 4]
+    part = rng.permutation(len(x))[: -(-len(x) // 4)]
     way = rng.uniform(-DRAGGED, DRAGGED, (len(part), 2)) * 2 / SIDE
     mean = torch.zeros_like(x[part])
     for when in np.arange(wear.TOGETHER) - rng.integers(wear.TOGETHER):
