@@ -483,6 +483,7 @@ def test_what_is_not_given_is_said_or_is_nothing():
         "image",
         "last_image",
         "keyframe",
+        "reference",
         "lora",
         "contact_sheet",
         "settings",

@@ -212,7 +212,7 @@ def test_a_lora_is_written_into_both_experts(folders, engines, tmp_path):
     down, up = torch.randn(2, columns), torch.randn(rows, 2)
     style = lora.Lora(name="style", deltas=(lora.Delta(place=place, down=down, up=up, alpha=2.0),))
     lora.save(tmp_path / "style.safetensors", style)
-    asked = {"dtype": "float32", "text": letters()}
+    asked = {"dtype": "float32", "text": letters(), "way": "all resident"}
     model = engine.load(folders["pair"][0], loras=[(tmp_path / "style.safetensors", 0.5)], **asked)
     for made, plain in (
         (model.dit, engines["pair"].dit),

@@ -138,7 +138,7 @@ with Team(replace(ranks, joined=False)) as team:
         for name, (kind, make) in CASES.items():
             what = {"model": kind, "dtype": torch.bfloat16 if name == "bf16" else torch.float32,
                     "loras": ()}
-            team.begin(networks, in_turn=True, **what)
+            team.begin(networks, **what)
             dits, seen = networks(**what), set()
             one = make(dits)
             dits[0].patch_in.register_forward_pre_hook(lambda _, x: seen.add((*x[0].shape[:2],)))

@@ -143,8 +143,8 @@ def test_a_drawn_canvas_is_what_a_stream_shows(model, task, pace, groups, latent
     starts = [at for at, _ in course.spans]
     heard = tuple((at, {}) for at in starts) if len(starts) > 1 else ()
     taught = SimpleNamespace(
-        states=lambda _: made._states[0],
-        spans=lambda _: list(zip(starts, made._states, strict=True)),
+        states=lambda _: made.states[0],
+        spans=lambda _: list(zip(starts, made.states, strict=True)),
     )
     said = dit.words(taught, SimpleNamespace(spans=heard), d, SimpleNamespace(spans=1.0))  # type: ignore[arg-type]
     field = tokens.velocity(
