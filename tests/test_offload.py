@@ -98,7 +98,9 @@ def test_blocks_come_from_files(filed, ahead):
     whole, model, unread = filed
     way = Way(freed=True, in_turn=True, streamed=True, ahead=ahead)
     text, vae = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
-    with turns_of(way, text, vae, [model], CPU, [unread]) as turns, torch.inference_mode():
+    made = turns_of(way, text, vae, [model], CPU, [unread])
+    assert made is not None
+    with made as turns, torch.inference_mode():
         here = []
         for block in model.blocks:
             block.register_forward_hook(
