@@ -12,8 +12,8 @@ from worldreel.eval.look import Answer, Look
 from worldreel.eval.pieces import Body, apart
 
 LEAST = 14.0  # cells: what is smaller is no witness
-JUMP = 0.06  # of half the width: how far beyond its pace a thing may be seen to go
-SPIKE = 0.17  # of the same, times how much faster it goes than before and after: so too
+JUMP = 0.05  # of half the width: how far beyond its pace a thing may be seen to go
+SPIKE = 0.15  # of the same, times how much faster it goes than before and after: so too
 SLOW = 0.006  # of half the width per frame: a pace that counts as none
 SWAY = 0.03  # of half the width: how far beyond its pace the background may
 SAME = 0.25  # of the logarithm of its area: what changes more was hidden, or merged,
