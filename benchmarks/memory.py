@@ -105,7 +105,9 @@ def child(run: Run, folder: Path) -> None:
     how = Numbers(dtype=dtype, stored=dtype, guided=False)
     shape = plan.shape_of(model, run.frames, run.height, run.width)
     told = plan.peak(way, *plan.parts_of(model, shape, how, way))
-    torch.ones(64, 64, dtype=dtype).matmul(torch.ones(64, 64, dtype=dtype))  # its libraries are there
+    torch.ones(64, 64, dtype=dtype).matmul(
+        torch.ones(64, 64, dtype=dtype)
+    )  # its libraries are there
     bare = held("VmRSS")
     made_by = engine.load(
         folder, dtype=run.dtype, text=text, way=run.way, weights="int8" if run.bits8 else "auto"

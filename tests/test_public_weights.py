@@ -30,7 +30,10 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def engines(folders):
-    return {k: engine.load(v[0], dtype="float32", text=letters(), way="all resident") for k, v in folders.items()}
+    return {
+        k: engine.load(v[0], dtype="float32", text=letters(), way="all resident")
+        for k, v in folders.items()
+    }
 
 
 @torch.no_grad()

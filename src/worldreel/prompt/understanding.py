@@ -175,7 +175,9 @@ def _holds(piece: Piece, language: str) -> bool:
 
 
 _SIDES = {"left": ("left", "左"), "right": ("right", "右")}
-_NUMBERS: dict[str, str] = dict(zip("one two three four 一 两 三 四".split(), COUNTS * 2, strict=True))
+_NUMBERS: dict[str, str] = dict(
+    zip("one two three four 一 两 三 四".split(), COUNTS * 2, strict=True)
+)
 
 
 def _count(text: str) -> str:
