@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from worldreel.errors import CheckpointError
-from worldreel.eval import calibration, metrics, probes
+from worldreel.eval import calibration, judging, metrics, probes
 from worldreel.eval.cases import renders
 from worldreel.eval.known import CORE, PLAIN
 from worldreel.world.act import stage_scene
@@ -87,6 +87,13 @@ def test_nothing_has_no_things():
     read = [len(probes.load().read(clip).things) for clip in calibration.nothing()]
     assert sum(read[:8]) == 0, "plain colours"
     assert sum(read[8:]) == 0, "noise"
+
+
+def test_what_shows_nothing_is_right_on_no_line():
+    lines = tuple(judging.questions())
+    for clip in calibration.nothing():
+        seen = judging.read(probes.load(), clip, lines)
+        assert not seen.reading.known and {*seen.others.values()} == {metrics.NOTHING}
 
 
 def test_a_reading_depends_on_its_clip_alone():

@@ -177,6 +177,10 @@ def test_two_cards_side_by_side(tmp_path, capsys):
     back = compare.compare(other, one)["lines"]["setting"]
     assert back["interval"] == pytest.approx([-end for end in reversed(row["interval"])])
     assert not compare.compare(one, one)["lines"]["setting"]["sure"]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "card.json").write_text(one.read_text())
+    assert compare.compare(folder, other)["lines"] == found["lines"]
     assert main(["eval", "compare", str(one), str(other)]) == 0
     assert "| setting | 25.0 of 40 | 90.0 of 40 | +65.0" in capsys.readouterr().out
     one.write_text("{}")

@@ -105,11 +105,15 @@ def card(
             progress=told,
         )
     _tell(answer, as_json)
+    if failed := [one["file"] for one in answer.get("failed") or ()]:
+        some = ", ".join(failed[:3]) + (" and others" if len(failed) > 3 else "")
+        said = f"note: {len(failed)} could not be read and count as wrong: {some}"
+        print(said, file=sys.stderr)
 
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A card's JSON.")],
+    first: Annotated[str, typer.Argument(help="A card's JSON, or its folder.")],
     second: Annotated[str, typer.Argument(help="Another's.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

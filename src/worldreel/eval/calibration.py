@@ -127,7 +127,7 @@ def calibrate(
             frozen.append((read[-1], judging.read(rulers, stopped, lines)))
         told("read", len(read), count)
     blanks = [rulers.read(frames) for frames in nothing()]
-    empty = sum(bool(seen.things or seen.setting or seen.light) for seen in blanks)
+    empty = sum(seen.known for seen in blanks)
     core = [clip for clip in read if not clip.odd]
     answer = {
         "clips": len(read),
@@ -231,9 +231,10 @@ class _Clip:
 
 
 # Clips that must fail, and the lines on which they must.
+_SHOWN = ("colour", "kind", "side", "setting", "light", "count")
 FOILS: dict[str, tuple[str, ...]] = {
-    "black": ("colour", "kind", "side", "setting", "light", "count", "camera", "alive"),
-    "noise": ("colour", "kind", "side", "setting", "light", "count", "seams", "alive"),
+    "black": (*_SHOWN, "camera", "seams", "shots", "alive"),
+    "noise": (*_SHOWN, "camera", "seams", "shots", "alive"),
     "frozen": ("gravity", "contact", "time", "alive"),
     "another prompt": ("colour", "kind", "setting"),
 }

@@ -82,12 +82,14 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
+    file = file / "card.json" if file.is_dir() else file  # what `eval card --out` wrote
     try:
         card = json.loads(file.read_text("utf-8"))
         assert {"model", "lines"} <= set(card)
         assert all(set(_ROW) <= set(row["all"]) for row in card["lines"].values())
     except (OSError, ValueError, AssertionError, TypeError, KeyError) as error:
-        why = f"({error})" if str(error) else "(no card)"
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        why = f"({why})" if why else "(no card)"
         raise RequestError(
             f"{file} cannot be read as a card {why}: `worldreel eval card` writes one"
         ) from None

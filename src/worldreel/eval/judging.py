@@ -48,10 +48,13 @@ def read(rulers: Rulers, frames: np.ndarray, lines: Iterable[str], *, fps: float
     """Read a clip, F H W 3 uint8, once for all of these lines."""
     asked = set(lines)
     x, sight = rulers.look(frames)
-    look = Look(frames=frames, x=x, sight=sight, fps=fps, shape=rulers.shape)
-    answers = {line.key: line.read(look).value for line in LINES if line.key in asked}
+    reading = rulers.tell(x, sight)
+    answers: dict[str, str | None] = dict.fromkeys(line.key for line in LINES if line.key in asked)
+    if reading.known:  # what shows nothing has no camera, and no cut that could be missing
+        look = Look(frames=frames, x=x, sight=sight, fps=fps, shape=rulers.shape)
+        answers = {line.key: line.read(look).value for line in LINES if line.key in asked}
     return Read(
-        reading=rulers.tell(x, sight),
+        reading=reading,
         others={key: value or metrics.NOTHING for key, value in answers.items()},
     )
 

@@ -70,6 +70,11 @@ class Reading:
     style: str | None
     things: tuple[Seen, ...]
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is like something that is known."""
+        return bool(self.things or self.setting or self.light)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -135,7 +135,7 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     up = 0 if how.dtype == torch.float32 else _FP32 * d  # a copy in fp32, where it is none yet
     said = e * d  #                             what the words answer
     stages = (
-        5 * e * d + 2 * up,  #                  q, k and v as one, q normed, k in fp32 and normed
+        5 * e * d + up + 2 * _FP32 * d,  #      q, k and v as one, q normed; k in fp32, halfway, out
         6 * e * d,  #                           q and k, and v on its own, beside them as one
         4 * e * d + 2 * _FP32 * d + up,  #      q, k, v; q turned in halves, and joined
         5 * e * d,  #                           q, k, v, q scaled, and what comes of them

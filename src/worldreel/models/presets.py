@@ -158,7 +158,7 @@ MARBLE_COMPRESSOR = CompressorPreset(
 # marble, full: what one large GPU trains in half an hour (docs/gpu.md). As int8 it fits into the
 # package's 32 MiB beside everything else.
 MARBLE_FULL_DIT = DitPreset(
-    channels=48, dim=384, heads=6, layers=10, mlp=1280, text_dim=192, null_word=True, chunk=1
+    channels=48, dim=384, heads=6, layers=10, mlp=1216, text_dim=192, null_word=True, chunk=1
 )
 
 
