@@ -152,6 +152,6 @@ def test_calibration_counts_what_it_reads():
         assert found["seen"]["count"] == found["held out"]["count"] == 1
     assert answer["nothing"]["count"] == 16
     good = {line for line, row in answer["lines"].items() if row["right"]}
-    assert good == {"seams", "shots"}
+    assert not good, "what shows nothing has not even no cut"
     assert not any(row["used"] for row in answer["lines"].values()), "two clips say too little"
     assert answer["foils"]["frozen"]["setting"]["right"] == 0, "black, frozen"
