@@ -107,6 +107,7 @@ def alone(monkeypatch):
 
 @pytest.mark.parametrize("kind, key", [
     ("cpu", "C1"), ("cpu", "C2"), ("cpu", "C3"), ("cpu", "C4"), ("cpu", "C5"), ("cpu", "C6"),
+    ("cpu", "C7"), ("cpu", "C8"),
     ("gpu", "G1"), ("gpu", "G3"), ("gpu", "G4"), ("gpu", "G5"), ("gpu", "G6"), ("gpu", "G7"),
     ("gpu", "G8"),
 ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which races there are, and at what sizes: C1 to C6 on a CPU, G1 to G8 on a GPU.
+"""Which races there are, and at what sizes: C1 to C8 on a CPU, G1 to G8 on a GPU.
 
 The sizes are tables; `quick` has the smallest at which the code is still the same, for tests. A
 race is built when it is run, so that none holds memory for another.
@@ -60,6 +60,8 @@ def _cpu(device: torch.device, quick: bool) -> dict[str, Build]:
 
     whole = clip(TINY, (3, 8, 8), 7) if quick else clip(SMALL, (9, 32, 32), 128)
     window = clip(TINY_CHUNKS, (4, 4, 4), 7) if quick else clip(MARBLE, (12, 9, 16), 24)
+    wide = window if quick else clip({**WAN_1B, "num_layers": 4}, (5, 32, 32), 512)
+    best = passes.formats(device)[-1:]
     kept = 3 if quick else 9
     vae, shape = (TINY_VAE, (3, 4, 4)) if quick else (VAE, (5, 16, 16))
     size, frames, share = ((96, 96), 8, 9) if quick else (BASE, 48, 8)
@@ -84,7 +86,14 @@ def _cpu(device: torch.device, quick: bool) -> dict[str, Build]:
         ),
         "C5": lambda: lengths.growth("C5", "long video", **growth),
         "C6": lambda: passes.train_step("C6", "training step", whole, rounds=5),
-    }
+        "C7": lambda: passes.forward(
+            "C7", "forward at the 1.3B's width, 4 of 30 layers", wide, kinds=best, compiled=False,
+            **rounds,
+        ),
+        "C8": lambda: passes.forward(
+            "C8", "forward, marble's shapes", window, kinds=best, compiled=False, **rounds
+        ),
+    }  # fmt: skip
 
 
 def _gpu(device: torch.device, quick: bool) -> dict[str, Build]:

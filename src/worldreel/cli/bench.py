@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def bench(
-    races: Annotated[str, typer.Option(help="cpu (C1 to C6) or gpu (G1 to G8).")] = "cpu",
+    races: Annotated[str, typer.Option(help="cpu (C1 to C8) or gpu (G1 to G8).")] = "cpu",
     only: Annotated[
         str | None,
         typer.Option(metavar="KEYS", help="Some of them, as in C1,C3.", show_default="all"),

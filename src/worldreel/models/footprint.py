@@ -16,7 +16,7 @@ from torch import nn
 from worldreel.models.compressor import FRAMES, STRIDE, Compressor
 from worldreel.models.dit import DiT
 from worldreel.models.presets import CompressorPreset, DitPreset, WanVaePreset
-from worldreel.models.wan_vae import WanVae
+from worldreel.models.wan_vae import ABREAST, WanVae
 
 _FP32 = 4  # bytes: the residual stream, norms, angles and latents are always fp32
 _PIXELS = 3 * FRAMES * STRIDE**2  # of one of marble's latents
@@ -199,22 +199,26 @@ def _causal(v: WanVaePreset, latents: int, area: int, how: Numbers) -> int:
     held = 2 * area * (v.channels + 4 * top)  # two frames of each layer's input; middle: four
     frames, given = latents, top
     room = (2 + frames) * top * area
-    work = 0
+    work = waiting = 0
     for i, multiple in enumerate(widths):
         width = multiple * v.decoder
+        if i == len(widths) - 2 and not temporal[-1]:  # from here on some at a time
+            waiting = frames * area * given
+            frames = min(frames, ABREAST)
         held += 2 * area * (given + (2 * v.blocks + 1) * width)
         room = max(room, (2 + frames) * max(given, width) * area)
         size = frames * area
         blocks = size * (given + 4 * width)  # its input, x, half way, what is added and its copy
-        work = max(work, blocks)
+        work = max(work, waiting + blocks)
         if i < len(temporal):
             after = width if v.residual else width // 2
             held += 2 * area * width * temporal[i]
             larger = 4 * (2 if temporal[i] else 1) * size
-            work = max(work, size * (given + width) + larger * (width // 4 + 2 * after))
+            doubled = size * (given + width) + larger * (width // 4 + 2 * after)
+            work = max(work, waiting + doubled)
             frames, area, given = frames * (2 if temporal[i] else 1), 4 * area, after
     held += 2 * area * widths[-1] * v.decoder
-    pixels = 3 * v.patch**2 * frames * area
+    pixels = 3 * v.patch**2 * v.frames * latents * area
     # folded and in order, in fp32 while it is made bytes, and they, with those of the part before
     bytes_out = how.dtype.itemsize * pixels + (_FP32 + 2) * pixels
     return how.dtype.itemsize * (held + room + work) + bytes_out

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 _PAIRED = 2048  # places of all frames: below, sums of weights cost more than products saved
 CACHED = 1 << 14  # places of a frame that are worked on together
+_NORMED = 1 << 12  # and that are normed together
 
 
 class Past:
@@ -152,24 +153,31 @@ class ActiveConv(nn.Module):
         self.conv = CausalConv(width, out, (3, 3, 3))
 
     def forward(self, x: Tensor, past: Past) -> Tensor:
+        return self.conv.over(self.activated(x, past), past)
+
+    def activated(self, x: Tensor, past: Past) -> Tensor:
+        """What the convolution goes over, in its room: x is not needed any more."""
         room = past.room(self.conv, x, self.conv.depth)
         now = room[:, self.conv.depth :]
         normed(x, self.norm, out=now)
         functional.silu(now, inplace=True)
-        return self.conv.over(room, past)
+        return room
 
 
 def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None) -> Tensor:
     """x, B T H W C, over its root mean square along the last axis, times a weight; zeros stay.
 
-    The root is taken in fp32 (Zhang and Sennrich, 1910.07467), on a CPU of some frames at a time:
-    what is between is in fp32, too, and stays in the cache.
+    In fp32, rounded once (Zhang and Sennrich, 1910.07467); on a CPU some places at a time, so that
+    what is between stays in the cache.
     """
     out = torch.empty_like(x) if out is None else out
-    weight = weight.to(x.dtype)
-    few = max(1, CACHED // (x.shape[2] * x.shape[3])) if x.device.type == "cpu" else x.shape[1]
-    for part, into in zip(x.split(few, dim=1), out.split(few, dim=1), strict=True):
-        root = torch.linalg.vector_norm(part, dim=-1, keepdim=True, dtype=torch.float32)
-        root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
-        torch.div(part, root, out=into).mul_(weight)
+    weight = weight.float()
+    few = _NORMED if x.device.type == "cpu" else x[0].numel()
+    for clip, made in zip(x, out, strict=True):
+        places = clip.flatten(0, 2).split(few), made.view(-1, x.shape[-1]).split(few)
+        for part, into in zip(*places, strict=True):
+            y = part.float()
+            root = torch.linalg.vector_norm(y, dim=-1, keepdim=True)
+            root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
+            into.copy_((y / root if y is part else y.div_(root)).mul_(weight))
     return out

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -24,6 +25,8 @@ from torch.nn import functional
 from worldreel.models.attention import Linear, attend
 from worldreel.models.presets import WanVaePreset
 from worldreel.models.streaming import CACHED, ActiveConv, CausalConv, Past, normed
+
+ABREAST = 4  # frames that go through the decoder's last stages together: one latent's
 
 
 class PlaneConv(nn.Conv2d):
@@ -49,7 +52,10 @@ class ResBlock(nn.Module):
         self.across = Linear(width, out) if width != out else None
 
     def forward(self, x: Tensor, past: Past) -> Tensor:
-        h = self.second(self.first(x, past), past)
+        h = self.first(x, past)
+        room = self.second.activated(h, past)
+        del h  # before there is another of its size
+        h = self.second.conv.over(room, past)
         return h.add_(x if self.across is None else self.across(x))
 
 
@@ -224,13 +230,27 @@ class Decoder(nn.Module):
         x = self.into(x, past)
         for layer in self.middle:
             x = layer(x, past)
-        for stage in self.stages:
-            before, x = x, stage(x, past)
-            up = stage.resample
-            if self.residual and isinstance(up, Up):
-                frames = 1 if up.time is None else 2
-                x = _add_copies(before, x, frames, first=not past.begun)
+        for stage in self.stages[:-2]:
+            x = self._through(cast(Stage, stage), x, past)
+        # what comes near the full size is most of the memory: it is made some frames at a time
+        last = cast(Stage, self.stages[-2]).resample
+        abreast = ABREAST if isinstance(last, Up) and last.time is None else x.shape[1]
+        lead = x.shape[1] % abreast
+        parts = x.split([lead] * (lead > 0) + [abreast] * (x.shape[1] // abreast), dim=1)
+        return torch.cat([self._last(part, past) for part in parts], dim=1)
+
+    def _last(self, x: Tensor, past: Past) -> Tensor:
+        for stage in self.stages[-2:]:
+            x = self._through(cast(Stage, stage), x, past)
         return self.out(x, past)
+
+    def _through(self, stage: Stage, x: Tensor, past: Past) -> Tensor:
+        before, x = x, stage(x, past)
+        up = stage.resample
+        if self.residual and isinstance(up, Up):
+            frames = 1 if up.time is None else 2
+            x = _add_copies(before, x, frames, first=not past.begun)
+        return x
 
 
 def _middle(width: int) -> nn.ModuleList:
