@@ -309,7 +309,7 @@ def _vocabulary(language: str) -> _Vocabulary:
         for w in glue | SILENT[language] | NO[language]
         if w not in stated and w not in made
     }
-    kinds |= {w: "near" for w in made if w not in lexicon()[language]}
+    kinds |= {w: "near" for w in made if w not in stated or w not in lexicon()[language]}
     held: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for text, what in kinds.items():
         tokens = tuple(_WORDS[language].findall(straight(text.replace("-", " "))))
