@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.account import Account, joints
-from worldreel.prompt.particles import settled
+from worldreel.prompt.particles import LEADS, settled
 from worldreel.prompt.phrases import CAMERAS, Meant
 from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece
 from worldreel.prompt.said import alone, spans_of, stated_by
@@ -44,7 +44,7 @@ def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tupl
         elif {name for name, _ in meant} == {"wear"}:
             fate = fate if _worn(out, meant, values) else IDLENESS
         elif meant and not meant & values:
-            fate = IDLENESS
+            fate = SILENCE if piece.typed.lower() in LEADS[told.language] else IDLENESS
         elif not meant and fate == READ:
             fate = SILENCE  # so far
         out.append(replace(piece, fate=fate))

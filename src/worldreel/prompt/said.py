@@ -89,7 +89,9 @@ def said(
             slot: value
             for slot, value in theirs.items()
             # What one does is not said of another, too.
-            if ours.get(slot) != value and (_name(slot), value) not in given
+            if ours.get(slot) != value
+            and (_name(slot), value) not in given
+            and not (_name(slot) == "manner" and _by_another(ours, slot, value))
         },
     )
     _stand_in(draft, text, language)
@@ -101,6 +103,11 @@ def said(
     unused = _unused(spans, draft)
     read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
     return Said(facts, wanted, read, unused)
+
+
+def _by_another(ours: Slots, slot: str, value: str) -> bool:
+    """Whether the parser reads that another thing does what is to be how this one does."""
+    return any(_name(s) == "action" and s[-1] != slot[-1] and v == value for s, v in ours.items())
 
 
 def _between(parsed: Sequence[Fact], slot: str) -> bool:

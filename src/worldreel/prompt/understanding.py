@@ -16,9 +16,12 @@ from torch.nn import functional
 from worldreel.errors import SceneError
 from worldreel.models.text import Reading, TextEncoder
 from worldreel.prompt.account import Account, account
+from worldreel.prompt.draft import Draft
 from worldreel.prompt.fates import fates
 from worldreel.prompt.pieces import UNKNOWN
 from worldreel.prompt.said import Said, said, stateable
+from worldreel.prompt.said import slots as slots_of
+from worldreel.prompt.unshown import COMPANY
 from worldreel.world.labels import LABELS
 from worldreel.world.parse.shots import cut
 
@@ -63,7 +66,7 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
     if not beyond(encoder, told.text) and len(cut(told.text, told.language)) == 1:
         try:
             found = said(encoder, told.text, told.language, heard=heard, owners=told.owners)
-            found = _without_whom(found, told)
+            found = _without_whom(_in_company(found, told), told)
         except SceneError:  # parts too deep within each other
             pass
         slots = dict(found.slots)
@@ -93,6 +96,20 @@ def _without_whom(found: Said, told: Account) -> Said:
         return found
     facts = tuple(fact for fact in found.facts if fact.name not in _DONE)
     return Said(facts, _nobody(found.slots), _nobody(found.read), found.unused)
+
+
+def _in_company(found: Said, told: Account) -> Said:
+    """With what one does together with another: 女人带着狗跑, and both run."""
+    draft = Draft.of(found.facts)
+    doing = [thing for thing in draft.things if "action" in thing]
+    if COMPANY not in told.mapped.values() or len(draft.things) != 2 or len(doing) != 1:
+        return found
+    for thing in draft.things:
+        for name in ("action", "direction"):
+            if name in doing[0]:
+                thing[name] = doing[0][name]
+    facts = draft.facts()
+    return replace(found, facts=facts, slots=slots_of(facts))
 
 
 def _nobody(slots: Mapping[str, str]) -> dict[str, str]:

@@ -41,6 +41,7 @@ _GAZE = {
     "zh": re.compile(r".*[望看瞧指面盯]"),
 }
 _COMPANY = re.compile("[带牵领追骑抱推拉背跟遛]着")  # and what it does, both do
+COMPANY = "和"
 _DEEDS = frozenset({"action", "manner", "event", "direction"})
 _NAMED = frozenset({"kind", "setting", "wear", "weather", "light"})
 _MOST = 7  # pieces from what names to what is named
@@ -119,7 +120,7 @@ def _company(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         before = [p for p in pieces[: within[0]] if "kind" in p.names]
         if before:
             joined = merged(pieces, within, text, MAPPED)
-            joined[within[0]] = replace(joined[within[0]], meant="和")
+            joined[within[0]] = replace(joined[within[0]], meant=COMPANY)
             pieces = joined
     return pieces
 
