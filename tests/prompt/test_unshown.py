@@ -22,6 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         ("a pyramid of cones", ["cone", "cone"], "pyramid"),
         ("金字塔前的狗", ["dog"], "金字塔"),
         ("a watercolor painting of a ship", ["ship"], ""),
+        ("a ring like a coin on a table", ["ring"], "like a coin"),
     ],
 )
 def test_what_a_thing_turns_into_or_is_like_is_not_there(marble, text, kinds, told):
@@ -36,6 +37,21 @@ def test_what_a_thing_turns_into_or_is_like_is_not_there(marble, text, kinds, to
 def test_where_one_looks_nobody_goes(marble, text):
     words = read(marble, text).words()
     assert "direction0" not in words["understood"] and words["ignored"]
+
+
+@pytest.mark.parametrize(
+    ("text", "does"),
+    [
+        ("a ship at anchor, gulls fly to the left", None),
+        ("a dog stands and an owl flies away", "stands"),
+        ("码头边有一艘船，海鸥向左飞", None),
+        ("a dog on a trampoline jumps, then runs", "runs"),
+    ],
+)
+def test_what_a_stranger_does_is_done_by_no_other(marble, text, does):
+    facts = read(marble, text).facts
+    assert facts.get("action0") in (does, "stands") and "direction0" not in facts
+    assert facts["kind0"] in ("ship", "dog")
 
 
 def test_who_is_with_another_does_the_same(marble):

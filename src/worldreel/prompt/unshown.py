@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from worldreel.prompt.particles import LEADS
 from worldreel.prompt.pieces import (
     ATTRS,
     IDLENESS,
@@ -44,6 +45,8 @@ _COMPANY = re.compile("[带牵领追骑抱推拉背跟遛]着")  # and what it d
 COMPANY = "和"
 _DEEDS = frozenset({"action", "manner", "event", "direction"})
 _NAMED = frozenset({"kind", "setting", "wear", "weather", "light"})
+_JOINTS = {"en": frozenset("and while as but when".split()), "zh": frozenset("而 但 但是".split())}
+_DET = frozenset("a an the some many its his her their my 一 只 个 条 群 有".split())
 _MOST = 7  # pieces from what names to what is named
 _TAGS = frozenset({"clouds"})  # of the light in a list alone
 
@@ -81,6 +84,7 @@ def _named_after(pieces: list[Piece], at: int, text: str) -> int:
             following is not None
             and tight(text, piece.end, following.start)
             and following.names & _NAMED
+            and plain(following.typed, "en").split()[0] not in LEADS["en"]
         )
         if not (piece.fate == SILENCE or piece.names & (ATTRS | {"number"}) or described):
             return i
@@ -133,6 +137,39 @@ def _clause(pieces: list[Piece], at: int, text: str) -> list[int]:
     return list(range(at + 1, last + 1))
 
 
+def _strangers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """What one does who is not known is done by no other: a ship, and gulls that fly."""
+    out, at = list(pieces), 0
+    while at < len(out):
+        subject = _subject(out, at, text, language)
+        at += 1
+        while subject and at < len(out) and tight(text, out[at - 1].end, out[at].start):
+            piece = out[at]
+            if piece.names and piece.names <= _DEEDS and piece.fate in (READ, MAPPED):
+                out[at] = replace(piece, fate=IDLENESS, meant="")
+            elif piece.fate != SILENCE or plain(piece.typed, language) in _JOINTS[language]:
+                break
+            at += 1
+    return out
+
+
+def _subject(pieces: list[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a piece is a thing that is not known, with which a clause begins."""
+    piece = pieces[at]
+    word = plain(piece.typed, language)
+    if piece.fate != UNKNOWN or "other" in piece.names or word.endswith(("ly", "ing", "ed")):
+        return False
+    first = at
+    while first and tight(text, pieces[first - 1].end, pieces[first].start):
+        first -= 1
+        word = plain(pieces[first].typed, language)
+        if word in _JOINTS[language]:
+            return first > 0
+        if word not in _DET:
+            return False
+    return first > 0  # of the first of all there may be nobody else
+
+
 def _tags(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     """Clouds in a list say that it is overcast; white clouds that drift do not."""
     out = list(pieces)
@@ -144,4 +181,4 @@ def _tags(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     return out
 
 
-UNSHOWN = (_tags, _elsewhere, _gaze, _company)
+UNSHOWN = (_tags, _elsewhere, _gaze, _company, _strangers)
