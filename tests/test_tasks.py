@@ -144,7 +144,8 @@ def test_retake_changes_its_span_and_reach_alone(model, clip):
 
 def test_a_span_is_widened_and_said(model, clip):
     for span in ("0.4:0.5", (0.4, 0.5), "5f:6f"):
-        with pytest.warns(RequestWarning, match="0.333 s to 0.667 s: whole groups of four"):
+        said = "0.333 s to 0.667 s: whole groups of four frames change, and what follows in their "
+        with pytest.warns(RequestWarning, match=said + "reach, to 1 s"):
             made = model.fill(clip, time=span, **QUICK)
         assert made.metadata["request"]["changed"] == [4 / 12, 1]
     to_the_end = model.fill(clip, time="8f:", **QUICK)

@@ -127,10 +127,14 @@ def _span(time: Any, under: Any, limits: Limits) -> tuple[tuple[int, int], str]:
     wide = max(0, paint[0] * group - under.hidden), min(count, paint[1] * group - under.hidden)
     if abs(wide[0] - start) < 1e-6 and abs(wide[1] - stop) < 1e-6:
         return paint, ""
-    return paint, (
+    note = (
         f"{_seconds(start, limits)} to {_seconds(stop, limits)} became {_seconds(wide[0], limits)}"
         f" to {_seconds(wide[1], limits)}: whole groups of {WHOLE.get(group, group)} frames change"
     )
+    last = min(count, wide[1] + (limits.reach - 1) * group)
+    if last > wide[1]:  # which is what the result says is new
+        note += f", and what follows in their reach, to {_seconds(last, limits)}"
+    return paint, note
 
 
 Asked = tuple[str, float | None, Any, float]  # its name and frame (None: the last), it, strength

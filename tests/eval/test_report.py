@@ -7,7 +7,17 @@ import pytest
 
 from worldreel.cli import main
 from worldreel.errors import MediaError, RequestError
-from worldreel.eval import calibration, card, compare, exhibit, judging, metrics, vbench, videos
+from worldreel.eval import (
+    calibration,
+    card,
+    compare,
+    exhibit,
+    judging,
+    metrics,
+    page,
+    vbench,
+    videos,
+)
 from worldreel.eval.probes import Reading, Seen
 from worldreel.media import Video
 from worldreel.provenance import RENDERED, SIDECAR, read_mark
@@ -54,12 +64,20 @@ def test_some_lines_alone(tiny, tmp_path):
 
 def test_real_renders_are_a_folder_like_any_other(tmp_path, capsys):
     where, out = tmp_path / "real", tmp_path / "card"
-    assert main(["eval", "export", "renders", "--out", str(where), "--count", "2", "-q"]) == 0
-    assert json.loads(capsys.readouterr().out)["videos"] == 2
+    made = ["eval", "export", "renders", "--out", str(where), "--count", "2", "-q"]
+    assert main([*made, "--world", "small"]) == 0
+    assert capsys.readouterr().out == f"2 videos of the small world in {where}\n"
     (where / f"000000{SIDECAR}").write_bytes(b"latents of a clip are no video")
-    card.card(videos_of=where, prompts=where / exhibit.PROMPTS, out=out)
+    how = {"videos_of": where, "prompts": where / exhibit.PROMPTS}
+    answer = card.card(**how, out=out)
     kept = json.loads((out / "card.json").read_text("utf-8"))
-    assert [one["split"] for one in kept["clips"]] == [None, "held_out"]
+    ruler = calibration.packaged("small")["lines"]["setting"]
+    assert answer["world"] == "small" and answer["lines"]["setting"]["ruler"] == ruler
+    text = (out / "card.md").read_text("utf-8")
+    assert "real renders of the small world" in text and "--world" not in text
+    card.card(**how, out=out, world="plain", lines=["setting"])
+    text = (out / "card.md").read_text("utf-8")
+    assert "real renders of the plain world" in text and "--world small" in text
     for one in kept["clips"]:
         assert one["read"]["setting"] == one["wanted"]["setting"], "an encoded render is still read"
     found = read_mark(where / "000000.mp4")
@@ -133,12 +151,67 @@ def test_prompts_name_their_files_or_follow_them(folder, tmp_path):
     assert by_name == {one.name: one.text for one in videos.paired(where, prompts)}
 
 
-def test_held_out_pairs_are_told_from_prompts_alone(folder):
+def test_what_is_not_understood_is_told_by_the_clip(folder):
     where, prompts = folder
     prompts.write_text("a red ball\na pink elephant made of cheese and a green cube", "utf-8")
     first, second = videos.paired(where, prompts)
-    assert first.split is None and not first.unknown
-    assert "cheese" in second.unknown
+    assert not first.unknown and "cheese" in " ".join(second.unknown)
+
+
+def test_another_system_has_no_columns_of_our_training(folder, tmp_path, capsys):
+    where, prompts = folder
+    args = ["eval", "card", "--videos", str(where), "--prompts", str(prompts), "-q"]
+    args += ["--out", str(tmp_path / "card"), "--lines", "setting,colour,seams"]
+    assert main(args) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("| line | all | ruler | floor |\n") and "card.html" in out
+    kept = json.loads((tmp_path / "card/card.json").read_text("utf-8"))
+    assert {*kept["lines"]["setting"]} == {"what", "all", "ruler", "floor"}
+    assert all("split" not in one for one in kept["clips"])
+    for name in ("card.md", "card.html"):
+        text = (tmp_path / "card" / name).read_text("utf-8")
+        assert "held out" not in text and "Ceiling" not in text and "plain world" in text
+    assert main([*args, "--count", "3", "--model", "marble"]) == 2
+    assert "leave out --model, --count" in capsys.readouterr().err
+
+
+def test_what_says_nothing_is_asked_nothing(folder, tmp_path):
+    where, prompts = folder
+    prompts.write_text(f"{PROMPTS[0]}\ntwo cats", "utf-8")
+    answer = card.card(videos_of=where, prompts=prompts, out=tmp_path / "card")
+    assert answer["stating nothing"] == 1 and "1 prompts state nothing" in " ".join(
+        (tmp_path / "card/card.md").read_text("utf-8").split()
+    )
+    assert {row["all"]["count"] for row in answer["lines"].values()} == {1}
+    kept = json.loads((tmp_path / "card/card.json").read_text("utf-8"))
+    assert kept["clips"][1]["wanted"] == kept["clips"][1]["read"] == {}
+
+
+def test_one_frame_is_asked_for_nothing_that_takes_time(folder, tmp_path):
+    where, prompts = folder
+    clip(1, frames=1).save(where / "b.gif")
+    prompts.write_text(f"{PROMPTS[0]}\n{PROMPTS[0]}", "utf-8")
+    answer = card.card(videos_of=where, prompts=prompts, out=tmp_path / "card")
+    kept = json.loads((tmp_path / "card/card.json").read_text("utf-8"))
+    moving, still = (one["wanted"].keys() for one in kept["clips"])
+    assert still == {"colour", "kind", "setting", "count"} and moving >= {*still, "motion", "seams"}
+    assert answer["of one frame"] == 1
+    assert "1 videos of one frame" in (tmp_path / "card/card.md").read_text("utf-8")
+
+
+def test_below_a_wrong_picture_stands_what_was_read():
+    album, frames = page.Album(), np.zeros((4, 8, 16, 3), np.uint8)
+    album.add(
+        frames, "a red ball", {"colour": "red", "kind": "ball"}, {"colour": "b<", "kind": "ball"}
+    )
+    assert [entry[1:] for entry in album.shown["colour"][False]] == [
+        ("a red ball", "asked red, read b<")
+    ]
+    assert album.shown["kind"][True][0][2] == "" and not album.shown["colour"][True]
+    row = {"what": "colour", "all": None, "ruler": None, "floor": None}
+    about = {"model": "x", "videos": "v", "count": 1, "seconds": 1.0, "world": "plain"}
+    text = page._page({**about, "read by": "p", "lines": {"colour": row}}, album)
+    assert "<small>asked red, read b&lt;</small>" in text
 
 
 def test_a_clip_of_another_prompt_fails():

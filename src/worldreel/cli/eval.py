@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,11 +57,12 @@ def words(
         answer = _card().words(
             model=model, count=count, first_seed=first_seed, world=world, out=folder, progress=told
         )
-    _tell(answer, as_json)
+    _tell(answer, as_json, _figures)
 
 
 @app.command()
 def card(
+    context: typer.Context,
     model: Annotated[str, typer.Option(help="A name, or a folder of weights.")] = "marble",
     videos: Annotated[
         str | None,
@@ -83,13 +85,22 @@ def card(
     count: Count = 300,
     out: Out = None,
     first_seed: FirstSeed = 0,
-    world: World = "plain",
+    world: Annotated[
+        str | None,
+        typer.Option(
+            help="Words that scenes keep to, and whose rulers stand beside: small, plain (clear "
+            "weather), whole.",
+            show_default="what the prompts' file names, else plain",
+        ),
+    ] = None,
     chinese: Annotated[int, typer.Option(help="Scenes that are made in Chinese, too.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """The report card of a model, or of a folder of videos: JSON, Markdown and a page."""
     _check(count, first_seed)
+    if videos is not None:
+        _check_idle(context)
     name = Path(videos or model).resolve().name
     with progress(quiet=quiet) as told:
         answer = _card().card(
@@ -104,7 +115,7 @@ def card(
             out=check_folder(out or f"cards/{name}"),
             progress=told,
         )
-    _tell(answer, as_json)
+    _tell(answer, as_json, _figures)
     if failed := [one["file"] for one in answer.get("failed") or ()]:
         some = ", ".join(failed[:3]) + (" and others" if len(failed) > 3 else "")
         said = f"note: {len(failed)} could not be read and count as wrong: {some}"
@@ -158,7 +169,10 @@ def vbench(
             first_seed=first_seed,
             progress=told,
         )
-    _tell(answer, as_json)
+    _tell(answer, as_json, "{videos} videos of {prompts} prompts in {out}".format_map)
+    for note in answer["notes"] if not as_json else ():
+        unknown = ", ".join(map(repr, note["not understood"]))
+        print(f"note: of {note['prompt']!r} it does not know {unknown}", file=sys.stderr)
 
 
 @export.command()
@@ -176,7 +190,7 @@ def renders(
         answer = import_module("worldreel.eval.exhibit").export(
             out, count=count, first_seed=first_seed, world=world, progress=told
         )
-    _tell(answer, as_json)
+    _tell(answer, as_json, "{videos} videos of the {world} world in {out}".format_map)
 
 
 @app.command()
@@ -209,7 +223,7 @@ def calibrate(
             write=write,
             progress=told,
         )
-    _tell(answer, as_json)
+    _tell(answer, as_json, lambda found: _report().calibrated(found).rstrip())
 
 
 @app.command()
@@ -221,7 +235,7 @@ def canary(
     """Eight fixed prompts, judged: exits with 1 when a model's output has broken."""
     with progress(quiet=quiet) as told:
         answer = import_module("worldreel.eval.canary").canary(model, progress=told)
-    _tell(answer, as_json)
+    _tell(answer, as_json, "{model}: {right} of {facts} facts as asked, in {seconds} s".format_map)
     if not answer["sings"]:
         missed = (
             f"{answer['right']} of {answer['facts']} facts, at least {answer['least']} expected"
@@ -239,5 +253,26 @@ def _card() -> Any:
     return import_module("worldreel.eval.card")
 
 
-def _tell(answer: Any, as_json: bool) -> None:
-    print(json.dumps(answer, default=str, ensure_ascii=False, indent=None if as_json else 2))
+def _report() -> Any:
+    return import_module("worldreel.eval.report")
+
+
+def _check_idle(context: typer.Context) -> None:
+    """Videos that are there have no model, no seeds and no count: who gives these is told."""
+    given = [
+        f"--{name.replace('_', '-')}"
+        for name in ("model", "count", "first_seed", "chinese")
+        if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    if given:
+        raise RequestError(f"--videos are judged as they are: leave out {', '.join(given)}")
+
+
+def _figures(card: Any) -> str:
+    files = [str(file) for file in card["files"]]
+    return "\n".join((*_report().table(card), "", *files))
+
+
+def _tell(answer: Any, as_json: bool, shown: Callable[[Any], str]) -> None:
+    """One JSON object, or what people read of it."""
+    print(json.dumps(answer, default=str, ensure_ascii=False) if as_json else shown(answer))

@@ -94,9 +94,9 @@ def words(
     """
     asked = _Asked(count=count, first_seed=first_seed, world=world, lines=tuple(metrics.LINES))
     folder, known = check_folder(out), calibration.packaged(world)
-    shown: list[tuple[np.ndarray, str]] = []
+    shown: list[tuple[np.ndarray, str, str]] = []
     judged, about = _of_model(model, asked, BOTH, progress, shown=shown)
-    card = about | _figures(judged, asked, known)
+    card = about | _figures(judged, asked, known, report.COLUMNS)
     report.write(folder, "words", card, [_record(one, asked.lines) for one in judged])
     report.sheet(folder / "words.png", shown)
     return card | {"files": [str(folder / f"words.{end}") for end in ("json", "md", "png")]}
@@ -111,17 +111,19 @@ def card(
     count: int = 300,
     out: str | Path,
     first_seed: int = 0,
-    world: str = WORLD,
+    world: str | None = None,
     chinese: int = 0,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Judge a model, or the videos of a folder, and write the card into `out`.
 
     videos_of: a folder of videos; prompts: a file with a prompt for each (`videos.paired`). lines:
-    keys of `judging.questions`, all of them for None. chinese: scenes that are made in Chinese too.
+    keys of `judging.questions`, all of them for None. world: None for the one that the file of
+    prompts names, else the plain one. chinese: scenes that are made in Chinese too.
     """
     if (videos_of is None) != (prompts is None):
         raise RequestError("a folder of videos is judged by its prompts: give both or none")
+    world = world or (videos.world_of(Path(prompts)) if prompts is not None else None) or WORLD
     asked = _Asked(
         count=count, first_seed=first_seed, world=world, lines=tuple(judging.chosen(lines))
     )
@@ -131,7 +133,7 @@ def card(
         judged, about = _of_videos(Path(videos_of), Path(prompts), asked, progress, album)
     else:
         judged, about = _of_model(model, asked, chinese, progress, album=album)
-    made = about | _figures(judged, asked, known)
+    made = about | _figures(judged, asked, known, report.columns(about))
     report.write(folder, "card", made, [_record(one, asked.lines) for one in judged])
     page.write(folder / "card.html", made, album)
     return made | {"files": [str(folder / f"card.{end}") for end in ("json", "md", "html")]}
@@ -163,7 +165,7 @@ def _of_model(
     told: Progress,
     *,
     album: page.Album | None = None,
-    shown: list[tuple[np.ndarray, str]] | None = None,
+    shown: list[tuple[np.ndarray, str, str]] | None = None,
 ) -> tuple[list[Judged], dict[str, Any]]:
     rulers, spent = probes.load(), Spent()
     engine = model if isinstance(model, Engine) else load(model)
@@ -174,10 +176,12 @@ def _of_model(
         for one, frames in zip(some, drawn, strict=True):
             read[language].append(judging.read(rulers, frames, asked.lines))
             if language == "en" and album is not None:
-                right = judging.judge(one.prompts["en"].facts, read["en"][-1], asked.lines)
-                album.add(frames, one.prompts["en"].text, right)
+                album.add(
+                    frames, one.prompts["en"].text, *_asked_and_read(one, read["en"][-1], asked)
+                )
             if language == "en" and shown is not None and len(shown) < SHOWN:
-                shown.append((frames, one.prompts["en"].text))
+                amiss = report.amiss(*_asked_and_read(one, read["en"][-1], asked))
+                shown.append((frames, one.prompts["en"].text, amiss))
     judged = []
     drawn = spent.each("renders", renders([one.take for one in made], told))
     for i, (one, frames) in enumerate(zip(made, drawn, strict=True)):
@@ -235,6 +239,11 @@ def reconstructed(engine: Engine, frames: np.ndarray) -> np.ndarray:  # F H W 3 
     return engine.decode(engine.compressor.encode(rearrange(video, "f h w c -> 1 c f h w")))[0]
 
 
+def _asked_and_read(one: Case, seen: Read, asked: _Asked) -> tuple[dict[str, str], dict[str, str]]:
+    facts = one.prompts["en"].facts
+    return judging.wanted(facts, asked.lines), judging.answers(facts, seen, asked.lines)
+
+
 def _about(one: Case, *, with_chinese: bool) -> dict[str, Any]:
     texts = {"prompt": one.prompts["en"].text}
     if with_chinese:
@@ -253,15 +262,17 @@ def _of_videos(
     judged, failed = [], []
     told("videos", 0, len(pairs))
     for clip, opened in zip(pairs, spent.each("reading", map(videos.opened, pairs)), strict=True):
-        about = {"file": clip.name, "split": clip.split, "prompt": clip.text}
+        about = {"file": clip.name, "prompt": clip.text}
         about |= {"not understood": list(clip.unknown)} if clip.unknown else {}
         seen = None
         if isinstance(opened, str):
             failed.append({"file": clip.name, "why": opened})
         else:
             seen = judging.read(rulers, opened.frames, asked.lines, fps=opened.fps)
-            album.add(opened.frames, clip.text, judging.judge(clip.facts, seen, asked.lines))
-        judged.append(Judged(facts=clip.facts, split=clip.split, about=about, seen=seen))
+            read = judging.answers(clip.facts, seen, asked.lines)
+            right = judging.wanted(clip.facts, asked.lines, still=seen.still)
+            album.add(opened.frames, clip.text, right, read)
+        judged.append(Judged(facts=clip.facts, split=None, about=about, seen=seen))
         told("videos", len(judged), len(pairs))
     if len(failed) == len(judged):
         why = failed[0]
@@ -274,6 +285,9 @@ def _of_videos(
         "not understood": sorted({word for clip in pairs for word in clip.unknown}),
         "count": len(judged),
         "world": asked.world,
+        "prompts' world": videos.world_of(prompts),
+        "stating nothing": sum(not one.facts for one in judged),
+        "of one frame": sum(one.seen is not None and one.seen.still for one in judged),
         "failed": failed,
         **spent.to_json(),
     }
@@ -282,19 +296,27 @@ def _of_videos(
 # Figures.
 
 
-def _figures(judged: Sequence[Judged], asked: _Asked, known: dict[str, Any]) -> dict[str, Any]:
+def _figures(
+    judged: Sequence[Judged], asked: _Asked, known: dict[str, Any], columns: Sequence[str]
+) -> dict[str, Any]:
     return {
-        "lines": figures(judged, known, asked.lines),
+        "lines": figures(judged, known, asked.lines, columns),
         "languages": languages(judged),
         "confusion": confusions(judged, asked.lines),
     }
 
 
 def figures(
-    judged: Sequence[Judged], known: dict[str, Any], lines: Sequence[str]
+    judged: Sequence[Judged],
+    known: dict[str, Any],
+    lines: Sequence[str],
+    columns: Sequence[str] = report.COLUMNS,
 ) -> dict[str, Any]:
     """For each line the shares of all, of seen and of held-out pairs, and what they stand beside:
-    the ruler on real renders, the ceiling, and the floor (judged by other scenes' prompts)."""
+    the ruler on real renders, the ceiling, and the floor (judged by other scenes' prompts).
+
+    columns: which of these.
+    """
     parts = {
         "seen": [one for one in judged if one.split is None],
         "held out": [one for one in judged if one.split is not None],
@@ -315,7 +337,7 @@ def figures(
     asks = judging.questions()
     return {
         line: {"what": asks[line]}
-        | {name: score.get(line) for name, score in scored.items()}
+        | {name: score.get(line) for name, score in scored.items() if name in columns}
         | {"ruler": known["lines"].get(line)}
         for line in lines
         if line in scored["all"]
@@ -340,10 +362,7 @@ def languages(judged: Sequence[Judged]) -> dict[str, Any]:
 
 def confusions(judged: Sequence[Judged], lines: Sequence[str]) -> dict[str, Any]:
     """What was read for each answer that was wanted."""
-    answers = [
-        (judging.wanted(one.facts, lines), judging.answers(one.facts, one.seen, lines))
-        for one in judged
-    ]
+    answers = [(_wanted(one, lines), judging.answers(one.facts, one.seen, lines)) for one in judged]
     table = {
         line: metrics.confusion((right[line], got[line]) for right, got in answers if line in right)
         for line in lines
@@ -351,9 +370,13 @@ def confusions(judged: Sequence[Judged], lines: Sequence[str]) -> dict[str, Any]
     return {line: rows for line, rows in table.items() if rows}
 
 
+def _wanted(one: Judged, lines: Sequence[str]) -> dict[str, str]:
+    return judging.wanted(one.facts, lines, still=one.seen is not None and one.seen.still)
+
+
 def _record(one: Judged, lines: Sequence[str]) -> dict[str, Any]:
     record = one.about | {
-        "wanted": judging.wanted(one.facts, lines),
+        "wanted": _wanted(one, lines),
         "read": judging.answers(one.facts, one.seen, lines),
     }
     for name, seen in (("ceiling", one.ceiling), ("chinese", one.chinese)):

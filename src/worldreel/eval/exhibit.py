@@ -29,7 +29,7 @@ def export(
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Draw `count` scenes of a card into `out`, half of them of held-out pairs, as SEED.mp4, and
-    write their English prompts into prompts.json beside them."""
+    write their English prompts into prompts.json beside them, with the world that they are of."""
     folder = check_folder(out)
     scenes = cases(count, first_seed, progress, world)
     folder.mkdir(parents=True, exist_ok=True)
@@ -40,5 +40,5 @@ def export(
         prompts[name] = one.prompts["en"].text
         about = {"request": {"prompt": prompts[name]}, "digital_source_type": RENDERED}
         Video(frames=frames, fps=FPS, metadata=about).save(folder / name)
-    report.write_json(folder / PROMPTS, prompts)
+    report.write_json(folder / PROMPTS, {"world": world, "prompts": prompts})
     return {"out": str(folder), "videos": len(scenes), "world": world, "first_seed": first_seed}

@@ -19,15 +19,22 @@ from worldreel.eval.probes import Reading, Rulers
 from worldreel.world.facts import Fact
 from worldreel.world.scene import FPS
 
+_IN_TIME = frozenset(
+    {"action", "manner", "direction", "event", "hits", "topples", "before", "camera"}
+)
 UNREADABLE = "unreadable"  # what is read in a file that is no video
 
 
 @dataclass(frozen=True, kw_only=True)
 class Read:
-    """What a clip shows: the words' reading, and the answers of the other lines by their keys."""
+    """What a clip shows: the words' reading, and the answers of the other lines by their keys.
+
+    still: it is of one frame, of which no line of motion is asked.
+    """
 
     reading: Reading
     others: Mapping[str, str]
+    still: bool = False
 
 
 def questions() -> dict[str, str]:
@@ -46,30 +53,42 @@ def chosen(lines: Sequence[str] | None) -> dict[str, str]:
 
 def read(rulers: Rulers, frames: np.ndarray, lines: Iterable[str], *, fps: float = FPS) -> Read:
     """Read a clip, F H W 3 uint8, once for all of these lines."""
-    asked = set(lines)
+    keys, still = {*lines}, len(frames) == 1
+    asked = [line for line in LINES if line.key in keys and not still]
     x, sight = rulers.look(frames)
     reading = rulers.tell(x, sight)
-    answers: dict[str, str | None] = dict.fromkeys(line.key for line in LINES if line.key in asked)
+    answers: dict[str, str | None] = dict.fromkeys(line.key for line in asked)
     if reading.known:  # what shows nothing has no camera, and no cut that could be missing
         look = Look(frames=frames, x=x, sight=sight, fps=fps, shape=rulers.shape)
-        answers = {line.key: line.read(look).value for line in LINES if line.key in asked}
+        answers = {line.key: line.read(look).value for line in asked}
     return Read(
         reading=reading,
         others={key: value or metrics.NOTHING for key, value in answers.items()},
+        still=still,
     )
 
 
 def wanted(
-    facts: Sequence[Fact], lines: Iterable[str], cuts: Sequence[float] = ()
+    facts: Sequence[Fact],
+    lines: Iterable[str],
+    cuts: Sequence[float] = (),
+    *,
+    still: bool = False,
 ) -> dict[str, str]:
     """The right answer on each of these lines on which the facts have something to say.
 
     cuts: the seconds of a clip's cuts; what words say is then of its first shot alone, and no clip
-    is judged by it.
+    is judged by it. still: of one frame nothing is asked that takes time. Where nothing is said,
+    nothing is asked.
     """
+    if still:
+        facts = [fact for fact in facts if fact.name not in _IN_TIME]
+    if not facts and not cuts:
+        return {}
     said = Said(facts=tuple(facts), cuts=tuple(cuts))
     right = {} if cuts else dict(metrics.wanted(metrics.asked(facts)))
-    right |= {line.key: value for line in LINES if (value := line.wanted(said)) is not None}
+    timed = () if still else LINES
+    right |= {line.key: value for line in timed if (value := line.wanted(said)) is not None}
     return {line: right[line] for line in lines if line in right}
 
 
@@ -77,7 +96,7 @@ def answers(
     facts: Sequence[Fact], seen: Read | None, lines: Iterable[str], cuts: Sequence[float] = ()
 ) -> dict[str, str]:
     """What was read on the lines that are wanted; all of it unreadable for None."""
-    right = wanted(facts, lines, cuts)
+    right = wanted(facts, lines, cuts, still=seen is not None and seen.still)
     if seen is None:
         return dict.fromkeys(right, UNREADABLE)
     said = metrics.answers(metrics.asked(facts), seen.reading) | dict(seen.others)
@@ -90,4 +109,6 @@ def judge(
     """Line by line, whether what was read is what the facts say."""
     lines = tuple(lines)
     said = answers(facts, seen, lines, cuts)
-    return {line: said[line] == right for line, right in wanted(facts, lines, cuts).items()}
+    still = seen is not None and seen.still
+    right = wanted(facts, lines, cuts, still=still)
+    return {line: said[line] == value for line, value in right.items()}

@@ -37,19 +37,22 @@ class Album:
     """Pictures of the first clips that are right and that are wrong on each line."""
 
     def __init__(self) -> None:
-        self.shown: dict[str, dict[bool, list[tuple[str, str]]]] = {}
+        self.shown: dict[str, dict[bool, list[tuple[str, str, str]]]] = {}
 
-    def add(self, frames: np.ndarray, text: str, right: Mapping[str, bool]) -> None:
-        """Keep a clip, F H W 3 uint8, for the lines that have too few of its sort."""
-        wanting = [
-            rows[good]
-            for line, good in right.items()
-            if len((rows := self.shown.setdefault(line, {True: [], False: []}))[good]) < SHOWN
-        ]
-        if wanting:
-            entry = strip(frames), text
-            for row in wanting:
-                row.append(entry)
+    def add(
+        self, frames: np.ndarray, text: str, wanted: Mapping[str, str], read: Mapping[str, str]
+    ) -> None:
+        """Keep a clip, F H W 3 uint8, for the lines that have too few of its sort, with what was
+        asked of it and read in it on each."""
+        wanting = []
+        for line, right in wanted.items():
+            good = read[line] == right
+            rows = self.shown.setdefault(line, {True: [], False: []})[good]
+            if len(rows) < SHOWN:
+                wanting.append((rows, "" if good else report.missed(right, read[line])))
+        source = strip(frames) if wanting else ""
+        for rows, missed in wanting:
+            rows.append((source, text, missed))
 
 
 def strip(frames: np.ndarray) -> str:
@@ -83,22 +86,25 @@ def _page(card: Mapping[str, Any], album: Album) -> str:
         shown = album.shown.get(line, {})
         pictures = [
             f'<figure class="{name}"><img alt="{name}" src="{source}">'
-            f"<figcaption>{html.escape(text)}</figcaption></figure>"
+            f"<figcaption>{html.escape(text)}{_small(missed)}</figcaption></figure>"
             for good, name in ((True, "right"), (False, "wrong"))
-            for source, text in shown.get(good, ())
+            for source, text, missed in shown.get(good, ())
         ]
         if pictures:
             parts.append(f"<h2>{html.escape(row['what'])}</h2>{''.join(pictures)}")
     return "\n".join(parts) + "\n"
 
 
+def _small(text: str) -> str:
+    return f"<br><small>{html.escape(text)}</small>" if text else ""
+
+
 def _table(card: Mapping[str, Any]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("line", *report.COLUMNS))
+    columns = report.columns(card)
+    head = "".join(f"<th>{name}</th>" for name in ("line", *columns))
     rows = []
     for row in card["lines"].values():
-        cells = [
-            _cell(row[column], brief=column in report.COLUMNS[3:]) for column in report.COLUMNS
-        ]
+        cells = [_cell(row[column], brief=column in report.BRIEF) for column in columns]
         name = html.escape(report.named(row))
         rows.append(f"<tr><td>{name}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"

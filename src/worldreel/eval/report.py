@@ -15,6 +15,8 @@ from worldreel.output import explained, whole_file
 
 FRAMES_SHOWN = 4
 COLUMNS = ("all", "seen", "held out", "ruler", "ceiling", "floor")
+OTHERS = ("all", "ruler", "floor")  # of another's videos: what was seen is a matter of marble's
+BRIEF = COLUMNS[3:]
 
 
 def write(where: Path, name: str, card: Mapping[str, Any], clips: Sequence[Any]) -> None:
@@ -51,12 +53,27 @@ def title(card: Mapping[str, Any]) -> str:
     return f"What {card['model']} makes of a prompt"
 
 
+def columns(card: Mapping[str, Any]) -> tuple[str, ...]:
+    """The columns of a card's table."""
+    return OTHERS if "videos" in card else COLUMNS
+
+
+def missed(wanted: str, read: str) -> str:
+    """What was asked and what was read instead, in a few words."""
+    return f"asked {wanted}, read {read}"
+
+
+def amiss(wanted: Mapping[str, str], read: Mapping[str, str]) -> str:
+    """All that was read otherwise than it was asked for."""
+    return "; ".join(missed(right, read[k]) for k, right in wanted.items() if read[k] != right)
+
+
 def notes(card: Mapping[str, Any]) -> list[str]:
     """What a reader has to know of a card's figures."""
     time = f"{card['seconds']:.0f} s in all"
     if "videos" in card:
         made = f"{card['count']} videos of {card['videos']}; what their prompts state was read by "
-        made += f"{card['read by']}; {time}."
+        made += f"{card['read by']}; {time}. Their rulers are those of the {card['world']} world."
     else:
         width, height = card["size"]
         last = card["first_seed"] + card["count"] - 1
@@ -68,12 +85,30 @@ def notes(card: Mapping[str, Any]) -> list[str]:
             f"{card['flow_shift']:g}, {card['dtype']} on {card['device']}, {card['threads']} "
             f"threads; {time}."
         )
+    ceiling = "Ceiling: on the compressor's reconstructions of real renders of these scenes. "
     said = [
         made,
         "Percent right, with Wilson's 95 % interval and the number of clips that state it. Ruler: "
-        "the same ruler on real renders. Ceiling: on the compressor's reconstructions of real "
-        "renders of these scenes. Floor: these clips, judged by other scenes' prompts.",
+        f"the same ruler on real renders of the {card['world']} world. "
+        f"{ceiling if 'ceiling' in columns(card) else ''}"
+        "Floor: these clips, judged by other scenes' prompts.",
     ]
+    of = card.get("prompts' world")
+    if of and of != card["world"]:
+        said.append(
+            f"The file of prompts says that its scenes are of the {of} world: --world {of} has "
+            "the rulers of that."
+        )
+    if card.get("of one frame"):
+        said.append(
+            f"{card['of one frame']} videos of one frame are not asked for camera, motion or any "
+            "other line that takes time."
+        )
+    if card.get("stating nothing"):
+        said.append(
+            f"{card['stating nothing']} prompts state nothing that the rulers know, and their "
+            "videos are not judged."
+        )
     unknown = card.get("not understood") or ()
     if unknown:
         words = ", ".join(map(repr, unknown))
@@ -95,11 +130,8 @@ def markdown(card: Mapping[str, Any]) -> str:
     lines = [f"# {title(card)}", ""]
     for text in notes(card):
         lines += [text, ""]
-    lines += ["| line | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
-    for row in card["lines"].values():
-        short = [_cell(row[column], brief=column in COLUMNS[3:]) for column in COLUMNS]
-        lines.append(f"| {named(row)} | " + " | ".join(short) + " |")
     lines += [
+        *table(card),
         "",
         "A line marked (no claim) has a ruler that is right on too few real renders (below 97 % "
         "of words, sides, counts and cameras, 95 % of others), or cries wolf on more than 5 %.",
@@ -112,6 +144,16 @@ def markdown(card: Mapping[str, Any]) -> str:
             said = f"{100 * row['share']:.0f} ({100 * low:.0f} to {100 * high:.0f})"
             lines.append(f"| {line} | {said} | {row['count']} |")
     return "\n".join(lines) + "\n"
+
+
+def table(card: Mapping[str, Any]) -> list[str]:
+    """The figures of a card, a row for each line."""
+    names = columns(card)
+    rows = ["| line | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for row in card["lines"].values():
+        short = [_cell(row[name], brief=name in BRIEF) for name in names]
+        rows.append(f"| {named(row)} | " + " | ".join(short) + " |")
+    return rows
 
 
 def _cell(row: Mapping[str, Any] | None, *, brief: bool) -> str:
@@ -184,15 +226,16 @@ def _shares(what: str, rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str
     return text
 
 
-def sheet(path: Path, shown: Sequence[tuple[np.ndarray, str]], columns: int = 2) -> None:
-    """Clips as rows of frames from first to last, each with its prompt below; none is chosen."""
+def sheet(path: Path, shown: Sequence[tuple[np.ndarray, str, str]], columns: int = 2) -> None:
+    """Clips as rows of frames from first to last, each with its prompt below, and with what was
+    read amiss, if anything; none is chosen."""
     _, height, width, _ = shown[0][0].shape
     wide, line, gap = width * FRAMES_SHOWN, 12, 8
-    tall = height + 2 * line + gap
+    tall = height + 3 * line + gap
     rows = -(-len(shown) // columns)
     page = Image.new("RGB", (columns * (wide + gap) - gap, rows * tall), "white")
     pen = ImageDraw.Draw(page)
-    for place, (frames, text) in enumerate(shown):
+    for place, (frames, text, amiss) in enumerate(shown):
         row, column = divmod(place, columns)
         x, y = column * (wide + gap), row * tall
         picked = np.linspace(0, len(frames) - 1, FRAMES_SHOWN).round().astype(int)
@@ -200,5 +243,6 @@ def sheet(path: Path, shown: Sequence[tuple[np.ndarray, str]], columns: int = 2)
         said = textwrap.wrap(f"{place + 1}. {text}", wide // 6)[:2]
         for number, part in enumerate(said):
             pen.text((x + 2, y + height + number * line), part, fill="black")
+        pen.text((x + 2, y + height + 2 * line), amiss[: wide // 6], fill="firebrick")
     with whole_file(path) as part:
         page.save(part, "PNG")

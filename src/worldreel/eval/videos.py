@@ -1,27 +1,26 @@
 """Folders of videos of any system, and the prompts that they were made for.
 
 A prompts file is JSON, {"clip.mp4": "a red ball ...", ...} or a list of {"file": ..., "prompt":
-...} or of prompts alone; or text, a line for each video: its name, a tab and its prompt, or the
-prompt alone. Prompts alone belong to the videos in the order of their names. What a prompt states
-is read by `worldreel.world.parse`.
+...} or of prompts alone, or {"world": ..., "prompts": any of these}; or text, a line for each
+video: its name, a tab and its prompt, or the prompt alone. Prompts alone belong to the videos in
+the order of their names. What a prompt states is read by `worldreel.world.parse`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from worldreel.errors import MediaError, RequestError
+from worldreel.eval.known import WORLDS
 from worldreel.media import Video
 from worldreel.prompt.account import account
 from worldreel.prompt.pieces import NEGATED, UNKNOWN
 from worldreel.provenance import SIDECAR
 from worldreel.world.facts import Fact
 from worldreel.world.parse import parse_words
-from worldreel.world.split import held_out, held_out_setting
 
 _BESIDE = (".json", ".txt", ".md", ".csv", ".html", ".yaml", ".yml", SIDECAR)  # no videos
 
@@ -35,7 +34,6 @@ class Prompted:
     text: str
     facts: tuple[Fact, ...]
     unknown: tuple[str, ...]
-    split: str | None
 
     @property
     def name(self) -> str:
@@ -100,29 +98,33 @@ def _prompted(path: Path, text: str) -> Prompted:
         text=text,
         facts=parsed.facts,
         unknown=(*told.of(UNKNOWN), *told.of(NEGATED)),
-        split="held_out" if _held_out(parsed.facts) else None,
     )
 
 
-def _held_out(facts: Sequence[Fact]) -> bool:
-    """Whether a prompt asks for a pair that marble's training never shows."""
-    by = {(fact.name, *fact.args): fact.value for fact in facts}
-    setting = by.get(("setting",))
-    return any(
-        (color is not None and held_out(color, kind))
-        or (setting is not None and held_out_setting(kind, setting))
-        for (name, *args), kind in by.items()
-        if name == "kind"
-        for color in [by.get(("color", *args))]
+def world_of(prompts: Path) -> str | None:
+    """The world whose scenes a file of prompts says that it is of."""
+    data = _read(prompts)
+    return data["world"] if _wrapped(data) else None
+
+
+def _read(file: Path) -> Any:
+    try:
+        text = file.read_text("utf-8")
+        return json.loads(text) if file.suffix.lower() == ".json" else _lines(text)
+    except (OSError, ValueError) as error:
+        raise RequestError(f"{file} is no file of prompts ({error})") from None
+
+
+def _wrapped(data: Any) -> bool:
+    """Whether prompts stand beside the name of their world."""
+    return (
+        isinstance(data, dict) and data.keys() == {"world", "prompts"} and data["world"] in WORLDS
     )
 
 
 def _prompts(file: Path) -> dict[str, str] | list[str]:
-    try:
-        text = file.read_text("utf-8")
-        data: Any = json.loads(text) if file.suffix.lower() == ".json" else _lines(text)
-    except (OSError, ValueError) as error:
-        raise RequestError(f"{file} is no file of prompts ({error})") from None
+    data = _read(file)
+    data = data["prompts"] if _wrapped(data) else data
     if isinstance(data, list) and data and all(isinstance(row, dict) for row in data):
         if not all({"file", "prompt"} <= set(row) for row in data):
             raise RequestError(f'{file}: each entry needs a "file" and a "prompt"')

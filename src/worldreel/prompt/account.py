@@ -24,11 +24,11 @@ from worldreel.prompt.common import (
     IDLE,
     OTHERS_ZH,
     REAL,
-    SILENT,
     THINGS_ZH,
 )
 from worldreel.prompt.near import near
 from worldreel.prompt.neighbours import RULES
+from worldreel.prompt.particles import SILENT
 from worldreel.prompt.phrases import meanings
 from worldreel.prompt.pieces import (
     COUNTS_ZH,
@@ -77,9 +77,36 @@ class Account:
             at = piece.end
         return " ".join((out + self.prompt[at:]).split())
 
+    @property
+    def owners(self) -> dict[int, int]:
+        """By the number of a token of the text, as the grammar cuts it, that of its piece."""
+        rules = grammar(self.language)
+        numbers = [
+            number
+            for number, piece in enumerate(self.pieces)
+            for token in rules.tokens(piece.meant)
+            if token[0].isalnum()
+        ]
+        tokens = rules.tokens(self.text)
+        places = [at for at, token in enumerate(tokens) if token[0].isalnum()]
+        return dict(zip(places, numbers, strict=False))
+
     def of(self, fate: str) -> tuple[str, ...]:
-        """The pieces of one fate in lower case, each once."""
-        return tuple(dict.fromkeys(p.typed.lower() for p in self.pieces if p.fate == fate))
+        """What has one fate, in lower case, each once; what only leads is told with the rest."""
+        spans: list[tuple[int, int]] = []
+        last: Piece | None = None  # the piece of this fate that may go on
+        at = 0
+        for piece in self.pieces:
+            near = tight(self.prompt, at, piece.start)
+            at = piece.end
+            if piece.fate == fate:
+                joins = last is not None and (last.leads or (piece.leads and self.language == "zh"))
+                start = spans.pop()[0] if near and joins else piece.start
+                spans.append((start, piece.end))
+                last = piece
+            elif not (near and piece.fate == SILENCE and last is not None and last.leads):
+                last = None
+        return tuple(dict.fromkeys(self.prompt[a:b].lower() for a, b in spans))
 
     @property
     def mapped(self) -> dict[str, str]:
@@ -93,7 +120,7 @@ class _Vocabulary:
     phrases: dict[str, list[tuple[tuple[str, ...], str]]]
     near: dict[str, str]
     words: Lexicon
-    glue: frozenset[str]
+    joints: frozenset[str]  # phrases of the world that join its clauses
 
 
 def account(prompt: str, *, pick: int = 0, language: str | None = None) -> Account:
@@ -282,7 +309,7 @@ def _vocabulary(language: str) -> _Vocabulary:
         for w in glue | SILENT[language] | NO[language]
         if w not in stated and w not in made
     }
-    kinds |= {w: "near" for w in made if w not in stated}
+    kinds |= {w: "near" for w in made if w not in stated or w not in lexicon()[language]}
     held: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for text, what in kinds.items():
         tokens = tuple(_WORDS[language].findall(straight(text.replace("-", " "))))
@@ -291,4 +318,9 @@ def _vocabulary(language: str) -> _Vocabulary:
     for phrases in held.values():
         phrases.sort(key=lambda pair: -len(pair[0]))
     words = Lexicon(sorted({w for entries in lexicon().values() for w in entries}))
-    return _Vocabulary(held, made, words, frozenset(glue))
+    return _Vocabulary(held, made, words, frozenset(glue - SILENT[language] - {"next to"}))
+
+
+def joints(language: str) -> frozenset[str]:
+    """Whole phrases of the world's frames that join clauses and show nothing."""
+    return _vocabulary(language).joints

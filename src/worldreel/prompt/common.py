@@ -1,9 +1,8 @@
 """Common words that are no words of the world: what they are is enough to pass over them rightly.
 
-SILENT words hold a sentence together and show nothing. IDLE ones are known and change nothing, as
-"please" and "cinematic", which is said. The rest of this file keeps one word from being taken for
-another: REAL words that differ from a word of the world by a letter, and Chinese compounds, of
-which no part is to be read alone: 飞盘 flies nowhere.
+IDLE ones are known and change nothing, as "please" and "cinematic", which is said. The rest of
+this file keeps one word from being taken for another: REAL words that differ from a word of the
+world by a letter, and Chinese compounds, of which no part is to be read alone: 飞盘 flies nowhere.
 """
 
 from __future__ import annotations
@@ -12,30 +11,6 @@ from __future__ import annotations
 def _split(text: str) -> frozenset[str]:
     return frozenset(word.strip() for word in text.split(";") if word.strip())
 
-
-SILENT = {
-    "en": frozenset(
-        "a an the this that these those of to in on at with from for by as and or but while then "
-        "which who whose where when is are was were be been being am it its it's they them their "
-        "she he her his him we us i me my our you your there there's here do does did has have had "
-        "having get gets got so just only also too very really quite rather some any all both each "
-        "one into off up out over s d ll re ve let's lets after before during until nearby next "
-        "beside side other another more wearing dressed seen appears appear located "
-        "through down across along going goes go comes come came moving moves move "
-        "midway".split()
-    ),
-    "zh": frozenset(
-        "的 了 着 地 得 在 有 是 和 与 跟 同 及 或 而 且 并 也 都 就 还 又 再 把 被 将 从 向 朝 "
-        "往 对 给 让 使 其 之 于 以 为 所 这 那 它 它们 他 她 他们 她们 我 我们 你 "
-        "你们 上 下 里 中 "
-        "内 间 边 旁 前 后 外 来 去 过 到 过来 过去 个 只 条 头 辆 列 艘 位 名 台 排 "
-        "串 摞 叠 堆 颗 "
-        "枚 张 座 架 匹 群 朵 片 块 根 支 把 双 对 件 套 棵 栋 家 部 段 场 幅 种 股 道 滴 一 有的 "
-        "其中 以及 然后 随后 接着 之后 同时 正在 正 会 能 可以 可是 但是 但 只是 因为 所以 如果 "
-        "里面 上面 下面 旁边 附近 身边 面前 它的 他的 她的 我的 我们的 你的 出现 看到 看见 有着 "
-        "位于 处于 一起 身穿 穿 穿着 戴 戴着 带 带着 用 由".split()
-    ),
-}  # fmt: skip
 
 IDLE = {
     "en": _split(
@@ -148,6 +123,7 @@ REAL = frozenset(
 # Chinese words of two characters and more, and adverbs and adjectives of one. Of things first:
 # what stands before one, as its colour, is said of it alone.
 THINGS_ZH = frozenset(
+    "金字塔 "
     "飞盘 球鞋 鞋子 运动鞋 鞋 帽子 礼帽 草帽 头盔 眼镜 墨镜 手套 围巾 项圈 项链 戒指 结婚戒指 耳环 "
     "手表 背包 书包 钱包 包包 雨伞 伞 裤子 牛仔裤 短裤 袜子 靴子 领带 口罩 面具 胡子 "
     "大胡子 头发 长发 "
@@ -208,6 +184,8 @@ THINGS_ZH = frozenset(
     "方块字 骨头棒".split()
 )
 OTHERS_ZH = frozenset(
+    "大小 高低 高矮 长短 快慢 胖瘦 多少 左右 前后 里外 "
+    "上来 上去 下来 下去 进来 进去 出来 出去 起来 "
     "跃出 回去 回来 回到 光滑 顺滑 滑稽 润滑 飞吻 飞扬 飞溅 飞逝 起飞 飞向 飞出 飞入 "
     "飞进 放飞 跳舞 跳动 跳水 跳伞 跳绳 "
     "心跳 跑步机 跑道 赛跑 逃跑 跑题 跑车赛 走廊 走秀 走失 走开 走散 赶走 拿走 游戏机 "

@@ -28,6 +28,7 @@ from worldreel.prompt.pieces import (
     plain,
     tight,
 )
+from worldreel.prompt.unshown import UNSHOWN
 from worldreel.world.words import PHRASES
 
 _QUOTED = re.compile(r"[\"“”「『《][^\"“”」』》]{1,80}[\"”“」』》]")
@@ -160,11 +161,16 @@ def _modifiers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         if (
             piece.fate == MAPPED
             and "kind" in piece.names
-            and (after.names & {"kind", "setting"} or first == "of")
-            and first not in _DET | _WITHIN | {"at", "by"}
+            and (
+                first == "of"
+                or (
+                    after.names & {"kind", "setting"} and first not in _DET | _WITHIN | {"at", "by"}
+                )
+            )
             and tight(text, piece.end, after.start)
         ):
-            out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({"other"}))
+            what = "thing" if first == "of" else "other"
+            out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({what}))
     return out
 
 
@@ -235,16 +241,16 @@ def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> boo
     """Whether a piece that is not known names a thing, and not how a known one is."""
     piece = pieces[at]
     word = plain(piece.typed, language)
+    if "other" in piece.names:
+        return False
     if language == "zh":
-        if "other" in piece.names:
-            return False
         after = pieces[at + 1] if at + 1 < len(pieces) else None
         if after is not None and tight(text, piece.end, after.start):
             if "kind" in after.names:
                 return False
             if after.typed == "的" and "thing" not in piece.names:
                 return False
-        return True
+        return not _describes(pieces, at, text)
     if _adverb(word):
         return False
     for previous, after in zip(pieces[at:], pieces[at + 1 :], strict=False):
@@ -256,6 +262,18 @@ def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> boo
         if not (after.fate in (UNKNOWN, IDLENESS) or after.names & ATTRS):
             return True
     return True
+
+
+def _describes(pieces: Sequence[Piece], at: int, text: str) -> bool:
+    """Chinese: whether words that are not known say how a known thing is: 四辆颜色不同的汽车."""
+    i = at
+    while i + 2 < len(pieces) and tight(text, pieces[i].end, pieces[i + 1].start):
+        i += 1
+        if pieces[i].typed == "的":
+            return "thing" not in pieces[at].names and "kind" in pieces[i + 1].names
+        if pieces[i].fate != UNKNOWN and not pieces[i].names <= ATTRS:
+            return False
+    return False
 
 
 def _adverb(word: str) -> bool:
@@ -285,4 +303,6 @@ def _settings(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     return out
 
 
-RULES = (_possessive, _quoted, _negated, _nouns, _modifiers, _places, _heads, _settings)
+RULES = (
+    _possessive, _quoted, _negated, _nouns, _modifiers, _places, *UNSHOWN, _heads, _settings,
+)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from worldreel.world.parse.grammar import Tokens, grammar
@@ -29,6 +30,7 @@ STATES = {
     "wear": ("garment",),  # no fact, but 大衣 is not large
 }  # fmt: skip
 
+CAMERAS = re.compile(r"\b(?:camera|shot|cam|lens|zoom\w*|pan\w*|orbit\w*)\b|镜头|摄像机|机位")
 Meant = tuple[str, str]  # the name of a fact, and its value
 
 

@@ -37,6 +37,7 @@ class Piece:
     fate: str
     meant: str
     names: frozenset[str] = frozenset()  # of the facts that it can state
+    leads: bool = False  # whether it only leads to another, and is told with that
 
 
 def merged(

@@ -18,10 +18,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from worldreel.models.text import TextEncoder
+from worldreel.prompt.account import Account
 from worldreel.prompt.draft import Draft, fill
+from worldreel.prompt.nouns import called, renamed
+from worldreel.prompt.particles import LEADS
 from worldreel.prompt.pieces import IDLENESS, NEGATED, UNKNOWN
 from worldreel.prompt.said import Said, encoded, slots, stateable
-from worldreel.prompt.understanding import beyond, understand
+from worldreel.prompt.understanding import Understood, beyond, understand
 from worldreel.world.actors import RIGS
 from worldreel.world.describe.caption import write
 from worldreel.world.describe.pen import Pen, Piece
@@ -105,7 +108,8 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
         rng = np.random.default_rng([seed, 31])
         no = {meant for piece in words["negated"] for meant in stateable(piece, language)}
         no |= {(name, "") for names in found.said.unused.values() for name in names}
-        caption = _caption(encoder, found.said, rng, language, no)
+        no |= {(name, "") for name in _told_of(told)}
+        caption = _caption(encoder, found, rng, no)
         why = None if caption else "no caption was found that says all of it"
     if caption is None:
         left = f"the prompt was left as it is: {why}"
@@ -184,16 +188,36 @@ def _why_not(
 # Writing.
 
 
+def _told_of(told: Account) -> set[str]:
+    """Of which facts a prompt says what is not drawn: nothing else is put in the place of that.
+
+    No pink coat for a green hat, no meadow for a trampoline, and none who sleeps is made to run.
+    """
+    names: set[str] = set()
+    for piece, after in zip(told.pieces, (*told.pieces[1:], None), strict=True):
+        if piece.fate in (UNKNOWN, IDLENESS):
+            spoken = piece.names | {name for name, _ in stateable(piece.typed, told.language)}
+            names |= {"color"} if spoken & {"color", "wear"} else set()
+        if piece.fate == UNKNOWN and not (after is not None and "kind" in after.names):
+            places = [lead for lead in LEADS[told.language].get(piece.typed.lower(), ())]
+            placed = any("setting" in lead.names for lead in places)
+            names |= {"setting"} if placed else {"action", "direction"}
+    return names
+
+
 def _caption(
     encoder: TextEncoder,
-    found: Said,
+    understood: Understood,
     rng: np.random.Generator,
-    language: str,
     no: set[tuple[str, str]],
 ) -> str | None:
     """A caption in which the parser reads all that was said, and the encoder all that it read in
     the prompt; None if none is found. The encoder may read more of it: the more the better.
+
+    It is read as prompts are, too, and calls things as they were called.
     """
+    found, language = understood.said, understood.account.language
+    nouns = called(understood.account.pieces, language)
     best, most = None, -1
     for number in range(_FILLS):
         left = {(name, "") for name in _HARD} if number > 1 else set()
@@ -201,8 +225,9 @@ def _caption(
         wanted = slots(facts)
         for turn in range(_CAPTIONS):
             text, stated = _write(facts, rng, language, wanted)
+            text = renamed(text, nouns, language)
             # All that was added, too, unless that is hard to say.
-            if not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
+            if text is None or not _holds(wanted if turn < _CAPTIONS // 2 else found.slots, stated):
                 continue
             words = encoder.lexicon.read(text)
             if words.ignored or words.mapped or beyond(encoder, text):
@@ -212,13 +237,22 @@ def _caption(
             if right <= most or not _holds(found.read, theirs):
                 continue
             ours = slots(parse(text, language))
-            if _holds(found.slots, ours):
-                best, most = text, right
+            if not _holds(found.slots, ours) or not _kept(encoder, understood, text):
+                continue
+            best, most = text, right
             if theirs == ours == stated:
                 return text
         if best:
             return best
     return None
+
+
+def _kept(encoder: TextEncoder, understood: Understood, caption: str) -> bool:
+    """Whether all that was understood of a prompt is understood of a caption."""
+    said = {s: v for s, v in understood.slots.items() if not s.startswith("count")}
+    number = understood.slots.get("count")
+    again = understand(encoder, caption).slots
+    return _holds(said, again) and number in (None, again.get("count"))
 
 
 def _holds(slots: Mapping[str, str], read: Mapping[str, str]) -> bool:

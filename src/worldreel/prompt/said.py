@@ -7,7 +7,6 @@ say it, and then comes first, for it is what the model is told.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,7 +15,7 @@ import torch
 
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft
-from worldreel.prompt.phrases import phrases
+from worldreel.prompt.phrases import CAMERAS, Meant, phrases
 from worldreel.world.facts import Fact
 from worldreel.world.labels import LABELS, in_order, labels
 from worldreel.world.parse import parse
@@ -25,11 +24,9 @@ from worldreel.world.stories import STORIES
 from worldreel.world.words.nouns import NOUNS
 
 Slots = Mapping[str, str]  # of LABELS: what is said, by the name of its slot
-Meant = tuple[str, str]  # the name of a fact, and its value
 Spans = list[tuple[int, int, str, set[Meant]]]  # from and to which token, a phrase, what it says
 
 _LOOSE = ("style", "camera", "action", "event")  # what is said in many ways
-CAMERAS = re.compile(r"\b(?:camera|shot|cam|lens|zoom\w*|pan\w*|orbit\w*)\b|镜头|摄像机|机位")
 _AS = {("dominoes", "falls"): "topples", ("blocks", "falls"): "topples"}
 _RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of two things
 
@@ -46,10 +43,27 @@ class Said:
     unused: Mapping[str, frozenset[str]]
 
 
-def said(encoder: TextEncoder, text: str, language: str, *, heard: Slots | None = None) -> Said:
-    """The facts of a prompt. heard: what the encoder reads in it, if that is known already."""
-    spans = spans_of(text, language)
-    parsed = parse(text, language)
+def said(
+    encoder: TextEncoder,
+    text: str,
+    language: str,
+    *,
+    heard: Slots | None = None,
+    owners: Mapping[int, int] | None = None,
+) -> Said:
+    """The facts of a prompt. heard: what the encoder reads in it, if that is known already.
+
+    owners: to which piece each token belongs; what only a part of a Chinese word says is not said.
+    """
+    owned = owners if language == "zh" else None
+    spans = spans_of(text, language, owned)
+    broken = {m for *_, meant in spans_of(text, language) for m in meant}
+    broken -= {m for *_, meant in spans for m in meant}
+    parsed = [
+        fact
+        for fact in parse(text, language)
+        if fact.name in ("kind", "count") or (fact.name, fact.value) not in broken
+    ]
     ours = slots(parsed)
     can = {meant for *_, meanings in spans for meant in meanings}
     hinted = _hinted(text, language, spans)
@@ -75,17 +89,25 @@ def said(encoder: TextEncoder, text: str, language: str, *, heard: Slots | None 
             slot: value
             for slot, value in theirs.items()
             # What one does is not said of another, too.
-            if ours.get(slot) != value and (_name(slot), value) not in given
+            if ours.get(slot) != value
+            and (_name(slot), value) not in given
+            and not (_name(slot) == "manner" and _by_another(ours, slot, value))
         },
     )
     _stand_in(draft, text, language)
     _wave(draft)
+    _deal(draft, spans)
     _settle(draft, [meant for *_, phrase, meant in spans if phrase in _unused(spans, draft)])
     facts = draft.facts()
     wanted = slots(facts)
     unused = _unused(spans, draft)
     read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
     return Said(facts, wanted, read, unused)
+
+
+def _by_another(ours: Slots, slot: str, value: str) -> bool:
+    """Whether the parser reads that another thing does what is to be how this one does."""
+    return any(_name(s) == "action" and s[-1] != slot[-1] and v == value for s, v in ours.items())
 
 
 def _between(parsed: Sequence[Fact], slot: str) -> bool:
@@ -101,6 +123,18 @@ def _stand_in(draft: Draft, text: str, language: str) -> None:
         if row.kinds and words & {*tokens} and not any("kind" in t for t in draft.things):
             draft.things = draft.things or [{}]
             draft.things[0]["kind"] = row.kinds[0]
+
+
+def _deal(draft: Draft, spans: Spans) -> None:
+    """Of several alike and as many colours each has its own: three balls, red, green and blue."""
+    told = [v for *_, meant in spans if {n for n, _ in meant} == {"color"} for _, v in meant]
+    kinds = {thing.get("kind") for thing in draft.things}
+    colors = {thing["color"] for thing in draft.things if "color" in thing}
+    if 1 < len(draft.things) == len(told) == len({*told}) > len(colors) and len(kinds) == 1:
+        for thing, color in zip(draft.things, told, strict=True):
+            thing["color"] = color
+            if "action" not in thing:
+                thing.pop("direction", None)  # from left to right is then how they stand
 
 
 def _wave(draft: Draft) -> None:
@@ -211,8 +245,11 @@ def _relate(draft: Draft, order: Sequence[int], index: int, action: str) -> None
 # Phrases of the world in a text, and what each can say.
 
 
-def spans_of(text: str, language: str) -> Spans:
-    """The longest known phrases of a text in order, each with the facts that it can state."""
+def spans_of(text: str, language: str, owners: Mapping[int, int] | None = None) -> Spans:
+    """The longest known phrases of a text in order, each with the facts that it can state.
+
+    owners: to which piece each token belongs, if phrases are to be of whole pieces.
+    """
     tokens = grammar(language).tokens(text)
     found: list[tuple[int, int, set[Meant]]] = []
     for at in range(len(tokens)):
@@ -220,14 +257,22 @@ def spans_of(text: str, language: str) -> Spans:
         for phrase, name, value in phrases(language).get(tokens[at], ()):
             if tokens[at : at + len(phrase)] == phrase:
                 ends.setdefault(at + len(phrase), set()).add((name, value))
-        for end, meant in ends.items():
-            found.append((at, end, meant))
+        found += [(at, e, m) for e, m in ends.items() if owners is None or _whole(at, e, owners)]
     glue = " " if language == "en" else ""
     return [
         (a, b, glue.join(tokens[a:b]), meant)
         for a, b, meant in found
         if not any((c <= a and b <= d) and (c, d) != (a, b) for c, d, _ in found)
     ]
+
+
+def _whole(first: int, end: int, owners: Mapping[int, int]) -> bool:
+    """Whether tokens are of whole pieces, or within one: 大雪里 has no 雪里 in it."""
+    numbers = [owners[at] for at in range(first, end) if at in owners]
+    if not numbers or numbers[0] == numbers[-1]:
+        return True
+    cut_off = owners.get(first - 1) == numbers[0] or owners.get(end) == numbers[-1]
+    return not cut_off and {*range(numbers[0], numbers[-1] + 1)} <= {*numbers}
 
 
 def _hinted(text: str, language: str, spans: Spans) -> set[Meant]:

@@ -16,11 +16,13 @@ from torch.nn import functional
 from worldreel.errors import SceneError
 from worldreel.models.text import Reading, TextEncoder
 from worldreel.prompt.account import Account, account
-from worldreel.prompt.common import SILENT
-from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece
-from worldreel.prompt.said import CAMERAS, Said, alone, said, spans_of, stateable, stated_by
-from worldreel.world.labels import COUNTS, LABELS
-from worldreel.world.parse.grammar import grammar
+from worldreel.prompt.draft import Draft
+from worldreel.prompt.fates import fates
+from worldreel.prompt.pieces import UNKNOWN
+from worldreel.prompt.said import Said, said, stateable
+from worldreel.prompt.said import slots as slots_of
+from worldreel.prompt.unshown import COMPANY
+from worldreel.world.labels import LABELS
 from worldreel.world.parse.shots import cut
 
 _LONG = 20  # characters per word of an encoder's window
@@ -63,7 +65,8 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
     found = _NOTHING
     if not beyond(encoder, told.text) and len(cut(told.text, told.language)) == 1:
         try:
-            found = _without_whom(said(encoder, told.text, told.language, heard=heard), told)
+            found = said(encoder, told.text, told.language, heard=heard, owners=told.owners)
+            found = _without_whom(_in_company(found, told), told)
         except SceneError:  # parts too deep within each other
             pass
         slots = dict(found.slots)
@@ -77,7 +80,7 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
         if any(slot.startswith("kind") for slot in slots):
             slots |= {s: v for s, v in heard.items() if s.startswith("count")}
         slots = _nobody(slots) if told.of(UNKNOWN) else slots
-    told = replace(told, pieces=_fates(told, slots, encoder))
+    told = replace(told, pieces=fates(told, slots, encoder))
     return Understood(account=told, said=found, slots=slots, logits=logits, reading=reading)
 
 
@@ -95,92 +98,21 @@ def _without_whom(found: Said, told: Account) -> Said:
     return Said(facts, _nobody(found.slots), _nobody(found.read), found.unused)
 
 
+def _in_company(found: Said, told: Account) -> Said:
+    """With what one does together with another: 女人带着狗跑, and both run."""
+    draft = Draft.of(found.facts)
+    doing = [thing for thing in draft.things if "action" in thing]
+    if COMPANY not in told.mapped.values() or len(draft.things) != 2 or len(doing) != 1:
+        return found
+    for thing in draft.things:
+        for name in ("action", "direction"):
+            if name in doing[0]:
+                thing[name] = doing[0][name]
+    facts = draft.facts()
+    return replace(found, facts=facts, slots=slots_of(facts))
+
+
 def _nobody(slots: Mapping[str, str]) -> dict[str, str]:
     if any(slot.startswith("kind") for slot in slots):
         return dict(slots)
     return {s: v for s, v in slots.items() if s.rstrip("0123456789") not in _DONE | {"count"}}
-
-
-# What became of each piece, now that the facts are known.
-
-
-def _fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tuple[Piece, ...]:
-    """The pieces: those that say something else than the facts change nothing, and are told."""
-    values = stated_by(slots)
-    counts = {v for slot, v in slots.items() if slot.startswith("count")}
-    said_by = _said_by(told)
-    out = []
-    for number, piece in enumerate(told.pieces):
-        if piece.fate not in (READ, MAPPED) or not piece.meant:
-            out.append(piece)
-            continue
-        meant = said_by.get(number, set())
-        fate = piece.fate
-        hint = _hint(piece, told, slots) if not meant & values else None
-        if not encoder.lexicon.read(piece.meant).ids and not meant & values:
-            fate = UNKNOWN  # to an encoder of fewer words
-        elif hint is not None:
-            out.append(replace(piece, fate=MAPPED if hint else READ, meant=hint or piece.meant))
-            continue
-        elif "number" in piece.names:
-            fate = fate if _count(piece.meant) in counts else IDLENESS
-        elif meant and not meant & values and {name for name, _ in meant} != {"wear"}:
-            fate = IDLENESS
-        elif not meant and fate == READ:
-            fate = SILENCE if _holds(piece, told.language) else IDLENESS
-        out.append(replace(piece, fate=fate))
-    return tuple(out)
-
-
-def _hint(piece: Piece, told: Account, slots: Mapping[str, str]) -> str | None:
-    """Of a word that a fact was read in, though no phrase states it: "" if it says all of that,
-    else what was read; None where no fact was read in it."""
-    words = alone(told.language)
-    tokens = [t for t in grammar(told.language).tokens(piece.meant) if t in words]
-    for token in tokens:
-        for name, value in words[token]:
-            if slots.get(name, slots.get(f"{name}0")) == value:
-                side = value.rpartition("_")[2]
-                open_side = side in _SIDES and not any(w in told.text for w in _SIDES[side])
-                return value.replace("_", " ") if open_side else ""
-    filmed = "camera" in slots and CAMERAS.fullmatch(piece.meant.lower())
-    return "" if filmed else None
-
-
-def _said_by(told: Account) -> dict[int, set[tuple[str, str]]]:
-    """By the number of a piece what the phrases say that it is part of."""
-    language = told.language
-    owners = [
-        number
-        for number, piece in enumerate(told.pieces)
-        for token in grammar(language).tokens(piece.meant)
-        if token[0].isalnum()
-    ]
-    tokens = grammar(language).tokens(told.text)
-    places = [at for at, token in enumerate(tokens) if token[0].isalnum()]
-    whose = dict(zip(places, owners, strict=False))
-    found: dict[int, set[tuple[str, str]]] = {}
-    for a, b, _, meant in spans_of(told.text, language):
-        for at in range(a, b):
-            if at in whose:
-                found.setdefault(whose[at], set()).update(meant)
-    return found
-
-
-def _holds(piece: Piece, language: str) -> bool:
-    """Whether a word of no fact holds the sentence together."""
-    if language == "zh":
-        return all(c in SILENT["zh"] for c in piece.meant) or piece.meant in SILENT["zh"]
-    return all(word in SILENT["en"] for word in piece.meant.lower().replace("-", " ").split())
-
-
-_SIDES = {"left": ("left", "左"), "right": ("right", "右")}
-_NUMBERS: dict[str, str] = dict(
-    zip("one two three four 一 两 三 四".split(), COUNTS * 2, strict=True)
-)
-
-
-def _count(text: str) -> str:
-    """The number that a text begins with."""
-    word = text.lower().split()[0]
-    return _NUMBERS.get(word) or _NUMBERS.get(word[0]) or word

@@ -1,0 +1,99 @@
+"""The fate of each word, now that the facts of its prompt are known.
+
+By construction a word is read as part of a phrase that states one of these facts, or is of the
+closed class that holds sentences together (`particles`), or is told: nothing else is silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from worldreel.models.text import TextEncoder
+from worldreel.prompt.account import Account, joints
+from worldreel.prompt.particles import LEADS, settled
+from worldreel.prompt.phrases import CAMERAS, Meant
+from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece
+from worldreel.prompt.said import alone, spans_of, stated_by
+from worldreel.world.labels import COUNTS
+from worldreel.world.parse.grammar import grammar
+
+
+def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tuple[Piece, ...]:
+    """The pieces of a prompt of which the facts are known, by the names of their slots."""
+    values = stated_by(slots)
+    counts = {v for slot, v in slots.items() if slot.startswith("count")}
+    said_by = _said_by(told)
+    out = []
+    for number, piece in enumerate(told.pieces):
+        meant = said_by.get(number, set())
+        if piece.fate == SILENCE and piece.meant and meant & values:
+            piece = replace(piece, fate=READ)  # within a phrase: one by one
+        if piece.fate not in (READ, MAPPED) or not piece.meant:
+            out.append(piece)
+            continue
+        fate = piece.fate
+        hint = _hint(piece, told, slots) if not meant & values else None
+        if not encoder.lexicon.read(piece.meant).ids and not meant & values:
+            fate = UNKNOWN  # to an encoder of fewer words
+        elif hint is not None:
+            out.append(replace(piece, fate=MAPPED if hint else READ, meant=hint or piece.meant))
+            continue
+        elif "number" in piece.names:
+            fate = fate if _count(piece.meant) in counts else IDLENESS
+        elif {name for name, _ in meant} == {"wear"}:
+            fate = fate if _worn(out, meant, values) else IDLENESS
+        elif meant and not meant & values:
+            fate = SILENCE if piece.typed.lower() in LEADS[told.language] else IDLENESS
+        elif not meant and fate == READ:
+            fate = SILENCE  # so far
+        out.append(replace(piece, fate=fate))
+    related = any(slot == "side" or value in ("hits", "stacks") for slot, value in slots.items())
+    known = joints(told.language)
+    return settled(out, told.prompt, told.language, joints=known, related=related)
+
+
+def _worn(before: Sequence[Piece], meant: set[Meant], values: set[Meant]) -> bool:
+    """Whether clothes are those that somebody is drawn in: of which only the colour is a fact."""
+    last = next((piece for piece in reversed(before) if piece.fate in (READ, MAPPED)), None)
+    who = {("kind", value) for _, value in meant}
+    return bool(who & values) and last is not None and "color" in last.names
+
+
+def _hint(piece: Piece, told: Account, slots: Mapping[str, str]) -> str | None:
+    """Of a word that a fact was read in, though no phrase states it: "" if it says all of that,
+    else what was read; None where no fact was read in it."""
+    words = alone(told.language)
+    tokens = [t for t in grammar(told.language).tokens(piece.meant) if t in words]
+    for token in tokens:
+        for name, value in words[token]:
+            if slots.get(name, slots.get(f"{name}0")) == value:
+                side = value.rpartition("_")[2]
+                open_side = side in _SIDES and not any(w in told.text for w in _SIDES[side])
+                return value.replace("_", " ") if open_side else ""
+    filmed = "camera" in slots and CAMERAS.fullmatch(piece.meant.lower())
+    return "" if filmed else None
+
+
+def _said_by(told: Account) -> dict[int, set[tuple[str, str]]]:
+    """By the number of a piece what the phrases say that it is part of."""
+    whose = told.owners
+    whole = whose if told.language == "zh" else None
+    found: dict[int, set[tuple[str, str]]] = {}
+    for a, b, _, meant in spans_of(told.text, told.language, whole):
+        for at in range(a, b):
+            if at in whose:
+                found.setdefault(whose[at], set()).update(meant)
+    return found
+
+
+_SIDES = {"left": ("left", "左"), "right": ("right", "右")}
+_NUMBERS: dict[str, str] = dict(
+    zip("one two three four 一 两 三 四".split(), COUNTS * 2, strict=True)
+)
+
+
+def _count(text: str) -> str:
+    """The number that a text begins with."""
+    word = text.lower().split()[0]
+    return _NUMBERS.get(word) or _NUMBERS.get(word[0]) or word
