@@ -2,7 +2,7 @@
 
     python recipes/marble.py                 all of it: about eleven hours (`make marble`)
     python recipes/marble.py render text     some of it
-    python recipes/marble.py few             four steps, which have not worked yet (docs/LOG.md)
+    python recipes/marble.py few             four steps, a trial: runs/marble-few/model, an hour
     python recipes/marble.py --smoke         every stage, tiny, in runs/smoke: a minute or two
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
@@ -25,7 +25,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,7 +204,7 @@ def _sized(c: CourseT) -> CourseT:
         return c
     layers = c.preset.layers // 3
     phases = tuple(
-        replace(p, steps=2, buckets=tuple(replace(b, batch=2) for b in p.buckets)) for p in c.phases
+        replace(p, steps=2, buckets=tuple(replace(b, batch=4) for b in p.buckets)) for p in c.phases
     )
     preset = replace(presets.TINY_DIT, layers=layers, target=c.preset.target)
     return replace(c, preset=preset, phases=phases)
@@ -245,27 +245,40 @@ def deeper() -> dit_stage.Config:
     )
 
 
+# How long the ways are that the student learns, by the number of steps that they make of a walk.
+ONE_ROW, TWO_OR_THREE = {24: 1.0}, {24: 0.2, 12: 0.6, 8: 0.2}
+FOUR_STEPS = {4: 0.75, 8: 0.1, 12: 0.05, 24: 0.1}
+
+
 def few() -> few_stage.Config:
-    """Four steps without guidance, from the finished transformer: every size. Its one trial, with
-    smaller batches and larger rates, failed: none of this is exported."""
+    """Four steps without guidance, from the finished transformer: about an hour of two cores.
+
+    A step is a walk through 32 clips (16 s, by 1 s for a training step of as many) and 24 updates
+    on 16 of them (14 s). Nothing of it is exported before it is judged.
+    """
     every = {
-        "c24": (0.28, 32), "r24": (0.36, 32), "c1": (0.08, 128), "r1": (0.10, 128),
-        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
-        "cp24": (0.015, 32), "rp24": (0.02, 32), "cq24": (0.015, 32), "rq24": (0.02, 32),
+        "c24": (0.26, 32), "r24": (0.36, 32), "c1": (0.06, 128), "r1": (0.08, 128),
+        "c48": (0.04, 16), "r48": (0.04, 16), "cb24": (0.03, 8), "rb24": (0.05, 8),
+        "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
     }  # fmt: skip
+    legs = ((24, ONE_ROW), (24, TWO_OR_THREE), (72, FOUR_STEPS))
     return _sized(
         few_stage.Config(
             preset=replace(presets.MARBLE_DIT, target=True),
-            phases=(few_stage.Phase(steps=300, buckets=_buckets(every)),),
+            phases=tuple(
+                few_stage.Phase(steps=n, buckets=_buckets(every), settings={"counts": counts})
+                for n, counts in legs
+            ),
             text=f"{RUNS}/marble-text/final",
             teacher=f"{RUNS}/marble-deeper/final",
             guidance_scale=SETTINGS.guidance_scale,
             shift=SETTINGS.flow_shift,
             tasks=TASKS,
             updates=24,
-            lr=5e-4,
+            parts=2,
+            lr=1e-3,
             adam_lr=1e-3,
-            warmup=4,
+            warmup=2,
             decay_share=0.8,
             ema=0.995,
             compile=False,
@@ -312,17 +325,26 @@ PACKAGED = Path(RUNS) / "model" if SMOKE else checkpoint.PACKAGED / "marble"
 PARTS = {"text": "text", "compressor": "settled", "dit": "deeper"}  # of which run each part is
 
 
-def export(folder: Path = PACKAGED) -> None:
+def export(
+    folder: Path = PACKAGED, parts: Mapping[str, str] = PARTS, settings: Settings = SETTINGS
+) -> None:
     """Write the trained parts as a model that `worldreel.load` reads, floats as 16 bits."""
-    for kind, run in PARTS.items():
+    for kind, run in parts.items():
         held = checkpoint.load(f"{RUNS}/marble-{run}/final", kind=kind)
         shutil.rmtree(folder / kind, ignore_errors=True)
         checkpoint.save(
             folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage="int8",
             provenance={**held.provenance, "recipe": "marble"},
         )  # fmt: skip
-    text = json.dumps(asdict(SETTINGS), indent=1) + "\n"
+    text = json.dumps(asdict(settings), indent=1) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def few_steps() -> None:
+    """Train them, and write a model of them beside the run."""
+    train_pair("few", "few")
+    settings = replace(SETTINGS, steps=few().judged, guidance_scale=1.0)
+    export(Path(RUNS) / "marble-few/model", {**PARTS, "dit": "few"}, settings)
 
 
 STAGES = {
@@ -335,7 +357,7 @@ STAGES = {
     "deeper": lambda: train_pair("dit", "deeper"),
     "export": export,
 }
-TRIALS = {"few": lambda: train_pair("few", "few")}  # taken by name alone
+TRIALS = {"few": few_steps}  # taken by name alone
 
 if __name__ == "__main__":
     asked = [word for word in sys.argv[1:] if word != "--smoke"]

@@ -11,7 +11,7 @@ from recipes import marble
 from worldreel import checkpoint
 from worldreel.models import presets
 from worldreel.models.dit import DiT
-from worldreel.train import growing, recipe
+from worldreel.train import few, growing, recipe
 
 
 def test_what_is_trained_on_is_rendered_and_encoded():
@@ -72,6 +72,17 @@ def test_few_steps_are_a_trial_that_nothing_else_reads():
     assert not set(marble.STAGES) & set(marble.TRIALS)
     assert marble.few().preset.target and not marble.deeper().preset.target
     assert marble.few().teacher == "runs/marble-deeper/final"
+
+
+def test_few_steps_go_from_one_row_to_four_steps():
+    c = marble.few()
+    few._check(c)
+    told = [c.at(sum(p.steps for p in c.phases[:i])).counts for i in range(len(c.phases))]
+    assert told == [marble.ONE_ROW, marble.TWO_OR_THREE, marble.FOUR_STEPS]
+    assert max(told[-1], key=told[-1].__getitem__) == c.judged == 4
+    assert c.guidance_scale == marble.SETTINGS.guidance_scale
+    for phase in c.phases:  # every part of a walk is as large in both processes
+        assert all(bucket.batch % (2 * c.parts) == 0 for bucket in phase.buckets)
 
 
 def test_the_smoke_has_the_same_stages_tiny(monkeypatch):
