@@ -276,7 +276,7 @@ def few() -> few_stage.Config:
             tasks=TASKS,
             updates=24,
             parts=2,
-            lr=1e-3,
+            lr=5e-4,
             adam_lr=1e-3,
             warmup=2,
             decay_share=0.8,
