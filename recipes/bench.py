@@ -250,7 +250,7 @@ def options(parser: argparse.ArgumentParser, out: str) -> None:
 
 
 SMOKE = {"clips": 4, "judged": 2, "cases": 2, "batch": 2}
-TINY = replace(presets.MARBLE_DIT, dim=32, heads=1, layers=3, mlp=64)
+TINY = replace(presets.MARBLE_FIRST_DIT, dim=32, heads=1, layers=3, mlp=64)
 
 
 def study(chosen: argparse.Namespace) -> Bench:
@@ -262,7 +262,7 @@ def study(chosen: argparse.Namespace) -> Bench:
     )  # fmt: skip
     bench = Bench(
         latents=latents, judged=judged, text=chosen.text, compressor=chosen.compressor,
-        preset=TINY if chosen.smoke else presets.MARBLE_DIT, batch=given["batch"],
+        preset=TINY if chosen.smoke else presets.MARBLE_FIRST_DIT, batch=given["batch"],
         cases=given["cases"], steps=2 if chosen.smoke else 20,
     )  # fmt: skip
     open_study(chosen.out, bench)

@@ -1,16 +1,18 @@
 """marble, small: every stage from nothing to the packaged weights, on two cores.
 
-    python recipes/marble.py                 all of it: about nine hours (`make marble`)
+    python recipes/marble.py                 all of it: about eleven hours (`make marble`)
     python recipes/marble.py render text     some of it
-    python recipes/marble.py few             four steps, which have not worked yet (docs/LOG.md)
+    python recipes/marble.py few             four steps, a trial: runs/marble-few/model, an hour
+    python recipes/marble.py --smoke         every stage, tiny, in runs/smoke: a minute or two
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
 
     worldreel train text marble --out runs/marble-text
-    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train dit marble
+    OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train dit marble:deeper \\
+        --out runs/marble-deeper
 
-The packaged weights are of a run without the last of the transformer's phases, in which it would
-learn what streams serve (docs/stream.md): its 3,000 steps were spent on the phase before.
+The transformer is small first and then grown (docs/LOG.md). The packaged weights are of six layers,
+from a run without the phase in which streams are learned (docs/stream.md).
 
 Training seeds start at 200,000; weights are chosen on seeds from 100,000; figures are reported on
 seeds 0 to n-1. What was tried and lost is in docs/LOG.md.
@@ -23,9 +25,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -36,14 +39,20 @@ from worldreel.data.loader import Bucket
 from worldreel.data.synth import synthesize
 from worldreel.eval.known import CORE
 from worldreel.models import presets
-from worldreel.models.presets import Settings
+from worldreel.models.presets import DitPreset, Settings
 from worldreel.train import compressor as compressor_stage
 from worldreel.train import dit as dit_stage
 from worldreel.train import few as few_stage
 from worldreel.train import text as text_stage
+from worldreel.train.course import Course
 from worldreel.world.labels import LABELS
 
-RAW, LATENTS = "runs/data", "runs/latents"
+# Every stage, tiny. In the environment, so that the processes of a pair know it, too.
+if __name__ == "__main__" and "--smoke" in sys.argv:
+    os.environ["MARBLE_SMOKE"] = "1"
+SMOKE = "MARBLE_SMOKE" in os.environ
+RUNS = "runs/smoke" if SMOKE else "runs"
+RAW, LATENTS = f"{RUNS}/data", f"{RUNS}/latents"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +94,16 @@ def folders() -> tuple[Folder, ...]:
         Folder(name="r48", first_seed=3_230_000, count=192, size=SMALL, seconds=4),
         Folder(name="s48", first_seed=3_240_000, count=192, size=SMALL, seconds=4, shots=True),
     )
-    return (*plain, *whole)
+    if not SMOKE:
+        return (*plain, *whole)
+    return tuple(replace(f, count=2, size=(64, 32), seconds=f.seconds / 2) for f in plain + whole)
 
 
 def text() -> text_stage.Config:
     preset = presets.marble_text(len(LABELS))
-    return text_stage.Config(preset=preset, first_seed=1_000_000, batch=20, steps=8000)
+    c = text_stage.Config(preset=preset, first_seed=1_000_000, batch=20, steps=8000)
+    tiny = replace(preset, dim=16, heads=2, layers=1, out_dim=presets.TINY_DIT.text_dim)
+    return replace(c, preset=tiny, scenes=4, judged=2, batch=4, steps=4) if SMOKE else c
 
 
 # What makes the four frames of a latent move (docs/decisions/0004-frames-of-a-latent-move.md).
@@ -104,7 +117,7 @@ def compressor() -> compressor_stage.Config:
     # a folder that stands n times is seen n times as often
     often = {"c24": 1, "r24": 2, "cb24": 2, "rb24": 4, "cp24": 1, "rp24": 2, "cq24": 1, "c1": 1}
     often |= {"r1": 1}
-    return compressor_stage.Config(
+    c = compressor_stage.Config(
         preset=presets.MARBLE_COMPRESSOR,
         data=tuple(f"{RAW}/{name}" for name, times in often.items() for _ in range(times)),
         steps=12000,
@@ -112,6 +125,25 @@ def compressor() -> compressor_stage.Config:
         crop=(4, 4),
         long=3,
         **MOTION,
+    )
+    if SMOKE:
+        return replace(c, preset=presets.TINY_COMPRESSOR, steps=4, batch=2, crop=(2, 2))
+    return c
+
+
+def settled() -> compressor_stage.Config:
+    """The decoder alone, on latents that are too large and a little wrong, as guidance makes them:
+    what encodes stays, and with it all latents."""
+    return replace(
+        compressor(),
+        start=f"{RUNS}/marble-compressor/final",
+        settled=True,
+        overshoot=0.6,
+        noise=0.12,
+        steps=4 if SMOKE else 1600,
+        lr=1e-3,
+        adam_lr=5e-4,
+        decay_share=0.9,
     )
 
 
@@ -143,59 +175,114 @@ STREAMS = {
 }  # fmt: skip
 
 
+EVERY = {
+    "c24": (0.31, 32), "r24": (0.28, 32), "c1": (0.1, 160), "r1": (0.12, 160),
+    "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
+    "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
+}  # fmt: skip
+
+
+def _course(
+    preset: DitPreset, phases: Sequence[dit_stage.Phase], **settings: Any
+) -> dit_stage.Config:
+    """What both legs of the transformer share."""
+    return _sized(
+        dit_stage.Config(
+            preset=preset, phases=tuple(phases), text=f"{RUNS}/marble-text/final", tasks=TASKS,
+            compile=False,  # on this CPU a compiled step is a tenth faster, and a graph takes 30 s
+            **settings,
+        )
+    )  # fmt: skip
+
+
+CourseT = TypeVar("CourseT", bound=Course)
+
+
+def _sized(c: CourseT) -> CourseT:
+    """A course as it is, or tiny."""
+    if not SMOKE:
+        return c
+    layers = c.preset.layers // 3
+    phases = tuple(
+        replace(p, steps=2, buckets=tuple(replace(b, batch=4) for b in p.buckets)) for p in c.phases
+    )
+    preset = replace(presets.TINY_DIT, layers=layers, target=c.preset.target)
+    return replace(c, preset=preset, phases=phases)
+
+
 def dit() -> dit_stage.Config:
-    """Few tokens first: stills, then small clips, then every size and length; streams last."""
-    stills = dit_stage.Phase(steps=400, buckets=_buckets({"c1": (0.5, 128), "r1": (0.5, 128)}))
+    """Six layers. Few tokens first: stills, then small clips, then every size and length."""
+    stills = {"c1": (0.5, 128), "r1": (0.5, 128)}
     small = {"c24": (0.4, 32), "r24": (0.4, 32), "c1": (0.1, 64), "r1": (0.1, 64)}
-    every = {
-        "c24": (0.31, 32), "r24": (0.28, 32), "c1": (0.1, 160), "r1": (0.12, 160),
-        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
-        "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
-    }  # fmt: skip
+    return _course(
+        presets.MARBLE_FIRST_DIT,
+        [
+            dit_stage.Phase(steps=400, buckets=_buckets(stills)),
+            dit_stage.Phase(steps=4600, buckets=_buckets(small)),
+            dit_stage.Phase(steps=12000, buckets=_buckets(EVERY)),
+        ],
+        decay_share=0.6,
+        shift=4.0,  # where things stand and whither they go is settled near noise
+    )
+
+
+def deeper() -> dit_stage.Config:
+    """Ten layers, grown from the six: every size and length again, and streams last."""
     longer = {
         "c24": (0.20, 32), "r24": (0.20, 32), "c1": (0.05, 160), "r1": (0.05, 160),
         "c48": (0.15, 16), "r48": (0.20, 16), "s48": (0.10, 16), "rb24": (0.03, 8),
         "rp24": (0.01, 32), "rq24": (0.01, 32),
     }  # fmt: skip
-    return dit_stage.Config(
-        preset=presets.MARBLE_DIT,
-        phases=(
-            stills,
-            dit_stage.Phase(steps=4600, buckets=_buckets(small)),
-            dit_stage.Phase(steps=12000, buckets=_buckets(every)),
+    return _course(
+        presets.MARBLE_DIT,
+        [
+            dit_stage.Phase(steps=5200, buckets=_buckets(EVERY)),
             dit_stage.Phase(steps=3000, buckets=_buckets(longer), settings=STREAMS),
-        ),
-        text="runs/marble-text/final",
-        decay_share=0.6,
-        shift=4.0,  # where things stand and whither they go is settled near noise
-        tasks=TASKS,
-        compile=False,  # on this CPU a compiled step is a tenth faster, and a graph takes 30 s
+        ],
+        start=f"{RUNS}/marble-dit/final",
+        decay_share=0.8,
+        shift=3.0,
     )
 
 
+# How long the ways are that the student learns, by the number of steps that they make of a walk.
+ONE_ROW, TWO_OR_THREE = {24: 1.0}, {24: 0.2, 12: 0.6, 8: 0.2}
+FOUR_STEPS = {4: 0.75, 8: 0.1, 12: 0.05, 24: 0.1}
+
+
 def few() -> few_stage.Config:
-    """Four steps without guidance, from the finished transformer: every size. Its one trial, with
-    smaller batches and larger rates, failed: none of this is exported."""
+    """Four steps without guidance, from the finished transformer: about an hour of two cores.
+
+    A step is a walk through 32 clips (16 s, by 1 s for a training step of as many) and 24 updates
+    on 16 of them (14 s). Nothing of it is exported before it is judged.
+    """
     every = {
-        "c24": (0.28, 32), "r24": (0.36, 32), "c1": (0.08, 128), "r1": (0.10, 128),
-        "c48": (0.03, 16), "r48": (0.03, 16), "cb24": (0.02, 8), "rb24": (0.03, 8),
-        "cp24": (0.015, 32), "rp24": (0.02, 32), "cq24": (0.015, 32), "rq24": (0.02, 32),
+        "c24": (0.26, 32), "r24": (0.36, 32), "c1": (0.06, 128), "r1": (0.08, 128),
+        "c48": (0.04, 16), "r48": (0.04, 16), "cb24": (0.03, 8), "rb24": (0.05, 8),
+        "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
     }  # fmt: skip
-    return few_stage.Config(
-        preset=replace(presets.MARBLE_DIT, target=True),
-        phases=(few_stage.Phase(steps=300, buckets=_buckets(every)),),
-        text="runs/marble-text/final",
-        teacher="runs/marble-dit/final",
-        guidance_scale=SETTINGS.guidance_scale,
-        shift=SETTINGS.flow_shift,
-        tasks=TASKS,
-        updates=24,
-        lr=5e-4,
-        adam_lr=1e-3,
-        warmup=4,
-        decay_share=0.8,
-        ema=0.995,
-        compile=False,
+    legs = ((24, ONE_ROW), (24, TWO_OR_THREE), (72, FOUR_STEPS))
+    return _sized(
+        few_stage.Config(
+            preset=replace(presets.MARBLE_DIT, target=True),
+            phases=tuple(
+                few_stage.Phase(steps=n, buckets=_buckets(every), settings={"counts": counts})
+                for n, counts in legs
+            ),
+            text=f"{RUNS}/marble-text/final",
+            teacher=f"{RUNS}/marble-deeper/final",
+            guidance_scale=SETTINGS.guidance_scale,
+            shift=SETTINGS.flow_shift,
+            tasks=TASKS,
+            updates=24,
+            parts=2,
+            lr=5e-4,
+            adam_lr=1e-3,
+            warmup=2,
+            decay_share=0.8,
+            ema=0.995,
+            compile=False,
+        )
     )
 
 
@@ -212,51 +299,69 @@ SETTINGS = Settings(
 def render_all() -> None:
     for f in folders():
         settings = synth.Settings(
-            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=4, within=f.within,
-            shots=f.shots,
+            size=f.size, seconds=f.seconds or 2.0, still=not f.seconds, samples=1 if SMOKE else 4,
+            within=f.within, shots=f.shots,
         )  # fmt: skip
-        synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=2)
+        jobs = 1 if SMOKE else 2
+        synthesize(f"{RAW}/{f.name}", settings, first_seed=f.first_seed, count=f.count, jobs=jobs)
 
 
 def encode_all() -> None:
     torch.set_num_threads(2)
-    model = checkpoint.load_compressor("runs/marble-compressor/final", dtype=torch.bfloat16)
+    model = checkpoint.load_compressor(f"{RUNS}/marble-compressor/final", dtype=torch.bfloat16)
     for f in folders():
         encode(f"{RAW}/{f.name}", f"{LATENTS}/{f.name}", model)
 
 
-def train_pair(stage: str) -> None:
+def train_pair(stage: str, leg: str) -> None:
     # two processes of one thread are faster than one of two, and take the same steps
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["-m", "worldreel", "train", stage, __file__, "--out", f"runs/marble-{stage}"]
+    command += ["-m", "worldreel", "train", stage, f"{__file__}:{leg}"]
+    command += ["--out", f"{RUNS}/marble-{leg}"]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-def export(folder: Path = checkpoint.PACKAGED / "marble") -> None:
+PACKAGED = Path(RUNS) / "model" if SMOKE else checkpoint.PACKAGED / "marble"
+PARTS = {"text": "text", "compressor": "settled", "dit": "deeper"}  # of which run each part is
+
+
+def export(
+    folder: Path = PACKAGED, parts: Mapping[str, str] = PARTS, settings: Settings = SETTINGS
+) -> None:
     """Write the trained parts as a model that `worldreel.load` reads, floats as 16 bits."""
-    for kind in ("text", "compressor", "dit"):
-        held = checkpoint.load(f"runs/marble-{kind}/final", kind=kind)
+    for kind, run in parts.items():
+        held = checkpoint.load(f"{RUNS}/marble-{run}/final", kind=kind)
         shutil.rmtree(folder / kind, ignore_errors=True)
         checkpoint.save(
             folder / kind, kind=kind, config=held.config, tensors=held.tensors, storage="int8",
             provenance={**held.provenance, "recipe": "marble"},
         )  # fmt: skip
-    text = json.dumps(asdict(SETTINGS), indent=1) + "\n"
+    text = json.dumps(asdict(settings), indent=1) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
+
+
+def few_steps() -> None:
+    """Train them, and write a model of them beside the run."""
+    train_pair("few", "few")
+    settings = replace(SETTINGS, steps=few().judged, guidance_scale=1.0)
+    export(Path(RUNS) / "marble-few/model", {**PARTS, "dit": "few"}, settings)
 
 
 STAGES = {
     "render": render_all,
-    "text": lambda: text_stage.main(__file__, out="runs/marble-text"),
-    "compressor": lambda: compressor_stage.main(__file__, out="runs/marble-compressor"),
+    "text": lambda: text_stage.main(__file__, out=f"{RUNS}/marble-text"),
+    "compressor": lambda: compressor_stage.main(__file__, out=f"{RUNS}/marble-compressor"),
     "encode": encode_all,
-    "dit": lambda: train_pair("dit"),
+    "settled": lambda: compressor_stage.main(f"{__file__}:settled", out=f"{RUNS}/marble-settled"),
+    "dit": lambda: train_pair("dit", "dit"),
+    "deeper": lambda: train_pair("dit", "deeper"),
     "export": export,
 }
-TRIALS = {"few": lambda: train_pair("few")}  # taken by name alone
+TRIALS = {"few": few_steps}  # taken by name alone
 
 if __name__ == "__main__":
-    for stage in sys.argv[1:] or STAGES:
+    asked = [word for word in sys.argv[1:] if word != "--smoke"]
+    for stage in asked or (STAGES | TRIALS if SMOKE else STAGES):
         if stage not in STAGES | TRIALS:
             sys.exit(f"unknown stage {stage!r}: one of {', '.join(STAGES | TRIALS)}")
         print(f"== {stage}", file=sys.stderr)

@@ -185,7 +185,7 @@ def moves(folders: Sequence[Path], most: int, eye: Eye) -> Moves:
         soft = wear.softened(x, rng)
         truly = lessons.seen_truly(np.array(clip.ids), Scene.from_json(clip.scenes[0]))
         with torch.inference_mode():
-            sharp, seen = eye(x), eye(soft)
+            sharp, seen = eye.both_ways(x), eye.both_ways(soft)
         for shown, sight in ((x, truly), (x, sharp), (soft, seen)):
             back = tracks.background(shown, sight)
             for track in tracks.tracks(sight):

@@ -137,13 +137,15 @@ _RECIPE = """
         return few_stage.Config(
             preset=replace(presets.TINY_DIT, target=True), teacher=str(HERE / "teacher"),
             phases=(
-                few_stage.Phase(steps=1, buckets=(bucket("stills"),)),
+                few_stage.Phase(
+                    steps=1, buckets=(bucket("stills"),), settings={"counts": {4: 1}}
+                ),
                 few_stage.Phase(steps=3, buckets=(bucket("short", 0.6), bucket("long", 0.4))),
             ),
             text=str(HERE / "text"),
             tasks={"blank": 1, "first": 2, "inpaint": 2, "keyframes": 2, "loosen": 1},
-            soft=0.5, walk_steps=4, counts={2: 1, 4: 1}, updates=2, warmup=2, compile=False,
-            save_every=0.0,
+            soft=0.5, walk_steps=4, counts={2: 1, 4: 1}, updates=2, parts=2, warmup=2,
+            compile=False, save_every=0.0,
         )
 """
 

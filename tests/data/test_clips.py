@@ -13,6 +13,8 @@ from worldreel.data import clip, encode, synth
 from worldreel.data.encode import pixels
 from worldreel.data.loader import Bucket, Loader
 from worldreel.errors import CheckpointError, MediaError
+from worldreel.models.compressor import Compressor
+from worldreel.models.presets import TINY_COMPRESSOR
 from worldreel.world.scene import KINDS, Scene
 
 LOOK: dict[str, Any] = dict(size=(32, 32), seconds=1 / 3)
@@ -226,6 +228,19 @@ def test_ranks_share_the_batch(folder):
         assert torch.equal(torch.cat([p.said["kind0"] for p in parts]), batch.said["kind0"])
     with pytest.raises(ValueError, match="does not divide by 3"):
         loader(folder, world=3)
+
+
+def test_a_decoder_that_learns_on_leaves_latents_true(folder, tmp_path):
+    net = Compressor(TINY_COMPRESSOR)
+    old = encode.encode(folder / "clips", tmp_path, net)
+    times = {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()}
+    torch.nn.init.normal_(net.decoder.here.weight)
+    net.encoder.out.weight.data.neg_()  # zeros, which an average makes of -0.0
+    assert encode.encode(folder / "clips", tmp_path, net) == old
+    assert times == {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()}
+    torch.nn.init.normal_(net.encoder.out.weight)
+    assert encode.encode(folder / "clips", tmp_path, net) != old
+    assert times != {f: f.stat().st_mtime_ns for f in tmp_path.iterdir()}
 
 
 def test_stale_latents_are_refused_and_remade(folder, tmp_path):

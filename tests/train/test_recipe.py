@@ -43,6 +43,23 @@ def test_an_unknown_stage_is_one_clear_error(tiny, tmp_path):
         recipe.load(str(tiny / "tiny.py"), "fewstep")
 
 
+def test_a_leg_is_a_function_of_the_recipe(tiny, tmp_path):
+    text = (tiny / "tiny.py").read_text() + (
+        "\n\ndef deeper():\n    return replace(dit(), lr=0.5)\n"
+    )
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    assert recipe.find(f"{file}:deeper") == file
+    assert recipe.load(f"{file}:deeper", "dit", {"seed": "3"}).lr == 0.5
+    assert recipe.load(f"{file}:dit", "dit") == recipe.load(str(file), "dit")
+    assert recipe.title(f"{file}:deeper") == "mine-deeper" and recipe.title(str(file)) == "mine"
+    assert recipe.parted(r"C:\runs\mine.py") == (r"C:\runs\mine.py", "")
+    with pytest.raises(RequestError, match=r"no wider\(\)"):
+        recipe.load(f"{file}:wider", "dit")
+    with pytest.raises(RequestError, match=r"deeper\(\) of .* is not of the stage few"):
+        recipe.load(f"{file}:deeper", "few")
+
+
 def test_settings_are_literals_by_dotted_names(c):
     given = {
         "lr": "1", "adam_lr": "5e-4", "preset.layers": "3", "preset.chunk": "None", "seed": "7",

@@ -5,7 +5,6 @@ import os
 import sys
 from enum import StrEnum
 from importlib import import_module
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +27,9 @@ class Stage(StrEnum):
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def train(
     stage: Annotated[Stage, typer.Argument(help="What to train.")],
-    recipe: Annotated[str, typer.Argument(help="A name in recipes/, or a .py file.")],
+    recipe: Annotated[
+        str, typer.Argument(help="A name in recipes/ or a .py file; NAME:FUNCTION is a leg.")
+    ],
     out: Annotated[
         str | None, typer.Option(help="The run's folder.", show_default="runs/RECIPE-STAGE")
     ] = None,
@@ -48,10 +49,10 @@ def train(
     overrides = dict(map(_pair, settings or ()))
     if minutes is not None and not 0 < minutes < 1e6:
         raise RequestError(f"--minutes must be above zero, not {minutes:g}")
-    from worldreel.train.recipe import find
+    from worldreel.train.recipe import find, title
 
     find(recipe)  # an unknown recipe is said before torch is loaded
-    folder = out or f"runs/{Path(recipe).stem}-{stage.value}"
+    folder = out or f"runs/{title(recipe)}-{stage.value}"
     check_folder(folder)
     main = import_module(f"worldreel.train.{stage.value}").main
     answer = main(recipe, out=folder, resume=resume, minutes=minutes, overrides=overrides)

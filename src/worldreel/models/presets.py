@@ -147,10 +147,12 @@ TINY_COMPRESSOR = CompressorPreset(
 )
 TINY_TEXT = TextPreset(slots=4, dim=32, heads=2, layers=1, out_dim=16)
 
-# marble, small: what two cores can train (docs/decisions/0001-compressor.md, docs/LOG.md).
+# marble, small: what two cores can train (docs/decisions/0001-compressor.md, docs/LOG.md). It is
+# trained with few layers first, and grown from those (`train.growing`).
 MARBLE_DIT = DitPreset(
-    channels=48, dim=192, heads=3, layers=6, mlp=768, text_dim=192, null_word=True, chunk=1
+    channels=48, dim=192, heads=3, layers=10, mlp=768, text_dim=192, null_word=True, chunk=1
 )
+MARBLE_FIRST_DIT = dataclasses.replace(MARBLE_DIT, layers=6)
 MARBLE_COMPRESSOR = CompressorPreset(
     channels=48, coarse=192, fine=96, encoder_blocks=(3, 2), decoder_blocks=(2, 7), moves=True
 )

@@ -30,7 +30,7 @@ from worldreel.errors import CheckpointError, RequestError
 from worldreel.models.dit import Around, DiT, Heard, Past, Rope
 from worldreel.models.presets import DitPreset
 from worldreel.parallel import Ranks
-from worldreel.train import run
+from worldreel.train import growing, run
 from worldreel.train.log import Log, plot
 from worldreel.train.optim import Ema, clip_grad_norm, in_blocks, optimizer, wsd
 from worldreel.world.labels import LABELS
@@ -42,7 +42,7 @@ Lesson = Callable[[Batch, int, bool], Mapping[str, Tensor | float]]
 # What is looked up anew in each step, so that phases may differ in it.
 PER_STEP = frozenset(
     ("tasks", "soft", "context_level", "context_exact", "mean", "std", "shift", "dropout")
-    + ("contrast", "bypass", "own", "staggered", "spans")
+    + ("contrast", "bypass", "own", "staggered", "spans", "counts")
 )
 
 
@@ -65,7 +65,8 @@ class Phase:
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """text: a trained text encoder's folder; start: weights to begin from, or nothing.
+    """text: a trained text encoder's folder; start: weights to begin from, or nothing; those of
+    fewer layers are grown (`train.growing`).
 
     compressor: the folder of the one that encodes fresh clips; jobs: processes that render them,
     per rank. averages: further ones, each in a folder of its own (`final-4.0`), by their decay or,
@@ -178,12 +179,7 @@ class Learner:
                 f"{c.text} reads other facts than the world has by now: train the text encoder anew"
             )
         self.model = DiT(c.preset, dtype=c.dtype).init(Generator().manual_seed(c.seed))
-        if c.start:
-            held = checkpoint.load(c.start, kind="dit").tensors
-            # weights that take no target begin to take one: as if it did not matter
-            own = self.model.state_dict()
-            fresh = {name: own[name] for name in own if name.startswith("target_in.")}
-            checkpoint.apply(self.model, fresh | held)
+        self.begun = growing.begin(self.model, c.start) if c.start else {}
         torch.manual_seed(c.seed)  # torch's default initialisation of the heads
         parts = {"model": self.model, **heads(self.model)}
         self.both = nn.ModuleDict(parts).to(ranks.device)
@@ -350,7 +346,7 @@ def _final(out: Path, name: str, c: Course, stage: Stage, step: int, log: Log) -
     learner = stage.learner
     spent = cost(c, step, learner.text.preset.slots, stage.flops)
     told = run.provenance(
-        name, log, learner.ranks, steps=step, seed=c.seed, **spent, **stage.about
+        name, log, learner.ranks, steps=step, seed=c.seed, **spent, **stage.about, **learner.begun
     )  # fmt: skip
     # `final` last: it tells whether a save was cut short
     for given, average in (*learner.averages.items(), (None, learner.ema)):

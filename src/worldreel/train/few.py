@@ -3,15 +3,23 @@
 The teacher, a trained transformer, paints each canvas from noise by the sampler and the guidance
 that serve. Between any two rows of its schedule the mean of its guided velocity is then known, and
 exact: the way gone, divided by the difference of the levels. The student starts as the teacher, and
-learns these means (`target` < `level`) at the places where the teacher came through; so guidance is
-folded in (2210.03142), and a step has half its cost. At `target` == `level` it goes on saying what
-the teacher says there, with words and without: many guided steps remain, from the same weights.
+learns these means (`target` <= `level`) at the places where the teacher came through.
+
+Short ways come first. Ways of one row are the guided velocity itself: so guidance is folded in, and
+a step has half its cost (2210.03142). Longer ones follow, phase by phase, as in progressive
+distillation (2202.00512), with two differences. What is wanted is always the teacher's own way and
+never that of an earlier student, whose errors would add up; it costs the same, for a walk of many
+rows holds as many ways. And no count of steps is left behind: the student knows how far it is asked
+to look, so that one set of weights serves 4 steps and 24, all of them without guidance.
+
+What says the velocity at `target` == `level` is continuous with what says its mean just below:
+both are guided. Weights that kept the unguided velocity there had to jump, and did not learn to
+(docs/LOG.md).
 
 Why not from clips alone: MeanFlow (2505.13447) needs derivatives forward in time, shortcut models
-(2410.12557) and SplitMeanFlow (2507.16884) learn from their own guesses, and places on straight
-paths between clips and noise (PeRFlow, 2405.07510) are not where guided sampling comes through
-(2511.18834). A walk of 24 steps costs as much as 16 updates, but its means have no error and no
-noise, and serve many.
+(2410.12557) and SplitMeanFlow (2507.16884) learn from their own guesses, distribution matching
+(DMD2, 2405.14867) trains a third network, and places on straight paths between clips and noise
+(PeRFlow, 2405.07510; LCM, 2310.04378) are not where guided sampling comes through (2511.18834).
 """
 
 from __future__ import annotations
@@ -45,18 +53,24 @@ class Config(Course):
     """A course in which each step is a walk of the teacher's, and some of the student's on its way.
 
     teacher: a trained transformer's folder; `start`, if nothing, is it. guidance_scale, walk_steps,
-    shift: how the teacher samples; the shift is spread by factors of about 1 +- spread. counts:
-    into how many steps of equal length a walk is cut, each by its weight.
+    shift: how the teacher samples; the shift is spread by factors of about 1 +- spread. counts: how
+    long the ways are, as the number of steps of that length that make a walk, each by its weight;
+    a phase may set others. aligned: the share of ways that are steps of such a walk from its start;
+    the others begin at any row. parts: an update learns from every so-manieth clip of the walk, so
+    that many clips are walked through at once and updates differ. judged: the number of steps of
+    which the gap is told.
     """
 
     teacher: str
     guidance_scale: float = 5.0
     walk_steps: int = 24
     shift: float = 2.0
-    spread: float = 0.15
-    counts: Mapping[int, float] = field(default_factory=lambda: {4: 0.7, 2: 0.1, 3: 0.1, 8: 0.1})
-    updates: int = 12  # of the student, for each of the teacher's walks
-    plain: float = 0.25  # share of clips that learn the velocity itself
+    spread: float = 0.0
+    counts: Mapping[int, float] = field(default_factory=lambda: {4: 0.7, 8: 0.15, 24: 0.15})
+    aligned: float = 0.5
+    updates: int = 24  # of the student, for each of the teacher's walks
+    parts: int = 1
+    judged: int = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +82,14 @@ class Draw:
     freedom: Tensor  #  B 1 T H W
     sigmas: Tensor  #   S+1
     first: Tensor  #    U B, the row of the schedule from which each clip goes, in each update
-    last: Tensor  #     U B, the row down to which it goes; the same row for the velocity itself
-    silent: Tensor  #   U B, True where the words are dropped, which is at the same row only
+    last: Tensor  #     U B, the row down to which it goes
+    target: Tensor  #   U B, the row to which the student looks: that, or the first one
+
+    def some(self, which: slice) -> Draw:
+        """That of some of the clips."""
+        clips = {name: getattr(self, name)[which] for name in ("noise", "context", "freedom")}
+        rows = {name: getattr(self, name)[:, which] for name in ("first", "last", "target")}
+        return Draw(sigmas=self.sigmas, **clips, **rows)
 
 
 def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
@@ -86,35 +106,21 @@ def draw(shape: tuple[int, ...], c: Config, step: int, ranks: Ranks) -> Draw:
     weights = torch.tensor([float(w) for w in c.counts.values()])
     chosen = torch.multinomial(weights, c.updates * total, True, generator=generator)
     count = torch.tensor(list(c.counts))[chosen].view(many)
-    which = (torch.rand(many, generator=generator) * count).long()
-    first, last = which * c.walk_steps // count, (which + 1) * c.walk_steps // count
-    order = torch.randperm(c.updates * total, generator=generator).view(many)
-    num_plain = round(c.plain * c.updates * total)
-    plain, silent = order < num_plain, order < num_plain // 2
-    anywhere = torch.randint(c.walk_steps, many, generator=generator)
-    first, last = torch.where(plain, anywhere, first), torch.where(plain, anywhere, last)
-    mine = ranks.share_of(total)
-    clips = (x[mine].to(ranks.device) for x in (noise, context, board.freedom))
-    rows = (x[:, mine].to(ranks.device) for x in (first, last, silent))
-    n, k, f = clips
-    i, j, q = rows
-    sigmas = flow.schedule(c.walk_steps, shift=c.shift * factor).to(ranks.device)
-    return Draw(noise=n, context=k, freedom=f, sigmas=sigmas, first=i, last=j, silent=q)
+    long = c.walk_steps // count
+    place, aligned, itself = torch.rand((3, *many), generator=generator)
+    anywhere = (place * (c.walk_steps - long + 1)).long()
+    first = torch.where(aligned < c.aligned, (place * count).long() * long, anywhere)
+    last = first + long
+    target = torch.where((long == 1) & (itself < 0.5), first, last)
+    d = Draw(
+        noise=noise, context=context, freedom=board.freedom, first=first, last=last, target=target,
+        sigmas=flow.schedule(c.walk_steps, shift=c.shift * factor),
+    ).some(ranks.share_of(total))  # fmt: skip
+    return Draw(**{name: value.to(ranks.device) for name, value in vars(d).items()})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Walk:
-    """How a teacher painted B clips in S steps."""
-
-    x: Tensor  #       S+1 B C T H W
-    said: Tensor  #    S B C T H W, its velocity with words
-    unsaid: Tensor  #  S B C T H W, and without
-
-
-def guided(
-    model: DiT, board: Canvas, states: Tensor, d: Draw, scale: float, heard: list[Tensor]
-) -> Velocity:
-    """A model's velocity with guidance; both of its branches, 2B C T H W, are added to `heard`."""
+def guided(model: DiT, board: Canvas, states: Tensor, d: Draw, scale: float) -> Velocity:
+    """A model's velocity with guidance."""
     pair = dataclasses.replace(
         board, known=torch.cat([board.known] * 2), freedom=torch.cat([board.freedom] * 2)
     )
@@ -126,11 +132,7 @@ def guided(
     context = tokens.remember(
         model, pair, box, context_level=torch.cat([d.context] * 2), noise=noise
     )  # fmt: skip
-    field_ = tokens.velocity(model, pair, box, words, context=context, noise=noise)
-
-    def both(x: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
-        heard.append(field_(x, sigma, sigma))
-        return heard[-1]
+    both = flow.instant(tokens.velocity(model, pair, box, words, context=context, noise=noise))
 
     def alone(x: Tensor, sigma: Tensor, target: Tensor) -> Tensor:
         return both(torch.cat([x, x]), sigma, target).chunk(2)[0]
@@ -139,26 +141,22 @@ def guided(
 
 
 @torch.no_grad()
-def walk(teacher: DiT, board: Canvas, states: Tensor, d: Draw, scale: float) -> Walk:
-    """The teacher's walk from the canvas's noise to its clips."""
-    heard: list[Tensor] = []
-    velocity = guided(teacher, board, states, d, scale, heard)
+def walk(teacher: DiT, board: Canvas, states: Tensor, d: Draw, scale: float) -> Tensor:
+    """The teacher's walk from the canvas's noise to its clips, row by row: S+1 B C T H W."""
+    velocity = guided(teacher, board, states, d, scale)
     start = State(canvas.start(board, d.noise))
-    x = [state.x for state in samplers.euler(velocity, start, d.sigmas, board.freedom)]
-    said, unsaid = torch.stack(heard).chunk(2, dim=1)
-    return Walk(x=torch.stack([start.x, *x]), said=said, unsaid=unsaid)
+    rows = samplers.euler(velocity, start, d.sigmas, board.freedom)
+    return torch.stack([start.x, *(row.x for row in rows)])
 
 
-def wanted(trod: Walk, board: Canvas, d: Draw, update: int) -> tuple[Tensor, Tensor]:
+def wanted(trod: Tensor, board: Canvas, d: Draw, update: int) -> tuple[Tensor, Tensor]:
     """Where the student is in an update, and the velocity that it is to say there: B C T H W."""
     clip = torch.arange(len(board.known), device=board.known.device)
-    i, j, silent = d.first[update], d.last[update], d.silent[update]
+    i, j = d.first[update], d.last[update]
     s, s_next = (canvas.levels(board, d.sigmas[row][:, None]) for row in (i, j))  # B 1 T H W
     moved = s != s_next
-    x, x_next = trod.x[i, clip], trod.x[j, clip]
-    mean = torch.where(moved, (x_next - x) / torch.where(moved, s_next - s, 1), 0)
-    plain = torch.where(silent[:, None, None, None, None], trod.unsaid[i, clip], trod.said[i, clip])
-    return x, torch.where((i == j)[:, None, None, None, None], plain, mean)
+    x, x_next = trod[i, clip], trod[j, clip]
+    return x, torch.where(moved, (x_next - x) / torch.where(moved, s_next - s, 1), 0)
 
 
 def student(
@@ -186,14 +184,17 @@ def gap(velocity: Velocity, board: Canvas, d: Draw, end: Tensor, stride: int) ->
 
 
 def _check(c: Config) -> None:
-    odd = [n for n in c.counts if n < 1 or c.walk_steps % n]
-    if odd or not c.counts:
-        raise RequestError(f"counts must divide the {c.walk_steps} steps of a walk: not {odd}")
-    mixes = (c.tasks, *(phase.settings.get("tasks", {}) for phase in c.phases))
-    if cuts := sorted(canvas.CUTS & {name for mix in mixes for name in mix}):
+    held = [c, *(c.at(sum(p.steps for p in c.phases[:i])) for i in range(len(c.phases)))]
+    for counts in (*(one.counts for one in held), {c.judged: 1.0}):
+        odd = [n for n in counts if n < 1 or c.walk_steps % n]
+        if odd or not counts:
+            raise RequestError(f"counts must divide the {c.walk_steps} steps of a walk: not {odd}")
+    if cuts := sorted(canvas.CUTS & {name for one in held for name in one.tasks}):
         raise RequestError(f"few steps are learned on whole clips: leave out {cuts[0]}")
     if not c.preset.target:
         raise RequestError("few steps need a network that takes a target: preset.target=True")
+    if not 1 <= c.parts <= c.updates:
+        raise RequestError(f"parts is {c.parts}: give 1 to {c.updates}, the updates of a step")
 
 
 def main(
@@ -219,15 +220,16 @@ def main(
             return learn(taught, teacher, batch, c.at(step), step, tells)
 
         about = {"teacher": checkpoint.fingerprint(teacher.state_dict())[:12]}
-        passes = 2.0 * c.walk_steps + 3.0 * c.updates  # forward; a backward one counts as two
-        told = ("guidance_scale", "walk_steps", "shift", "updates")
+        # forward; a backward pass counts as two
+        passes = 2.0 * c.walk_steps + 3.0 * c.updates / c.parts
+        told = ("guidance_scale", "walk_steps", "shift", "updates", "parts")
         about |= {key: getattr(c, key) for key in told}
         stage = Stage(
             kind="few",
             learner=taught,
             lesson=lesson,
             flops=lambda count, words: passes * taught.model.flops(count, words),
-            curves=("mean", "plain", "gap", "euler", "norm"),
+            curves=("mean", "gap", "euler", "norm"),
             about=about,
         )
         return follow(name, c, stage, Path(out), resume=resume, minutes=minutes)
@@ -238,35 +240,33 @@ def learn(
 ) -> Mapping[str, Tensor | float]:
     """One step: the teacher's walk through a batch, and the student's updates on it.
 
-    Measures: the squared errors of means and of velocities; if it tells, on this walk, which the
-    student has not yet seen, the gap of its average in four steps, and the teacher's own in four.
+    Measures: the squared error of the means; if it tells, on this walk, which the student has not
+    yet seen, the gap of its average in `judged` steps, and the teacher's own in as many.
     """
     ranks, model = learner.ranks, learner.model
     clean = batch.latents.to(ranks.device)
+    if len(clean) % c.parts:
+        raise RequestError(f"{len(clean)} clips a process do not divide into {c.parts} parts")
     d = draw(tuple(clean.shape), c, step, ranks)
     board = Canvas(known=clean, freedom=d.freedom)
     states = learner.states(batch)
     trod = walk(teacher, board, states, d, c.guidance_scale)
     told: dict[str, Tensor | float] = {}
     if tells:
-        stride = c.walk_steps // min(c.counts, key=lambda n: abs(n - 4))
+        stride = c.walk_steps // c.judged
         with learner.ema.swapped(), torch.no_grad():
-            told["gap"] = gap(student(model, board, states, d), board, d, trod.x[-1], stride)
+            told["gap"] = gap(student(model, board, states, d), board, d, trod[-1], stride)
         with torch.no_grad():
-            own = guided(teacher, board, states, d, c.guidance_scale, [])
-        told["euler"] = gap(own, board, d, trod.x[-1], stride)
-    errors = clean.new_zeros(2)
-    norm = 0.0
+            own = guided(teacher, board, states, d, c.guidance_scale)
+        told["euler"] = gap(own, board, d, trod[-1], stride)
+    error, norm = clean.new_zeros(()), 0.0
     for update in range(c.updates):
-        x, v = wanted(trod, board, d, update)
-        sigma, target = (d.sigmas[rows[update]][:, None] for rows in (d.first, d.last))
-        said = student(model, board, states, d, d.silent[update])(x, sigma, target)
-        level = canvas.levels(board, sigma)
-        plain = d.first[update] == d.last[update]
-        parts = [flow.distance(said, v, level, which.float()) for which in (~plain, plain)]
-        norm = learner.descend(parts[0] + parts[1], c.rate(step))
-        errors += torch.stack(parts).detach()
-    # of all clips of all updates a share of c.plain learned the velocity itself
-    shares = clean.new_tensor([1 - c.plain, c.plain]).clamp(min=1e-6) * c.updates
-    mean, plain_error = (errors / shares).unbind()
-    return {"mean": mean, "plain": plain_error, "norm": norm} | told
+        some = slice(update % c.parts, None, c.parts)
+        mine, luck = Canvas(known=clean[some], freedom=d.freedom[some]), d.some(some)
+        x, v = wanted(trod[:, some], mine, luck, update)
+        sigma, target = (luck.sigmas[r[update]][:, None] for r in (luck.first, luck.target))
+        said = student(model, mine, states[some], luck)(x, sigma, target)
+        loss = flow.distance(said, v, canvas.levels(mine, sigma))
+        norm = learner.descend(loss, c.rate(step))
+        error += loss.detach()
+    return {"mean": error / c.updates, "norm": norm} | told

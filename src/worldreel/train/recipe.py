@@ -1,7 +1,8 @@
 """Recipes: a run is a function that returns its full config, in a Python file anyone can copy.
 
-`worldreel train dit marble` calls `dit()` of `recipes/marble.py`; `--set a.b=c` replaces fields of
-the frozen dataclass that it returns, and an unknown field is an error.
+`worldreel train dit marble` calls `dit()` of `recipes/marble.py`, and `worldreel train dit
+marble:taller` another function of it, for another leg of the same stage; `--set a.b=c` replaces
+fields of the frozen dataclass that it returns, and an unknown field is an error.
 """
 
 from __future__ import annotations
@@ -27,8 +28,21 @@ _PLACES = (
 )
 
 
+def parted(name: str) -> tuple[str, str]:
+    """A recipe's name or path, and the function of it that is named behind a colon, or ""."""
+    head, _, function = name.rpartition(":")
+    return (head, function) if head and function.isidentifier() else (name, "")
+
+
+def title(name: str) -> str:
+    """A recipe in a word, without its folder: `marble`, `marble-taller`."""
+    head, function = parted(name)
+    return "-".join(filter(None, (Path(head).stem, function)))
+
+
 def find(name: str) -> Path:
     """The file of a recipe, by path or by name; a RequestError lists the known ones."""
+    name, _ = parted(name)
     if name.endswith(".py"):
         if Path(name).is_file():
             return Path(name)
@@ -41,18 +55,24 @@ def find(name: str) -> Path:
 
 
 def load(name: str, stage: str, overrides: Mapping[str, str] | None = None) -> Any:
-    """The config that a recipe gives for a stage ("text", "compressor", "dit", "few")."""
-    path = find(name)
+    """The config that a recipe gives for a stage ("text", "compressor", "dit", "few").
+
+    By the function of the stage's name, or the one that is named.
+    """
+    path, function = find(name), parted(name)[1] or stage
     spec = importlib.util.spec_from_file_location(f"worldreel_recipe_{path.stem}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their own module up
     spec.loader.exec_module(module)
-    maker = getattr(module, stage, None)
+    maker = getattr(module, function, None)
     if not callable(maker):
         has = [name for name in STAGES if callable(getattr(module, name, None))]
-        raise RequestError(f"recipe {path} has no {stage}(); it has {', '.join(has) or 'none'}")
-    return override(maker(), overrides or {})
+        raise RequestError(f"recipe {path} has no {function}(); it has {', '.join(has) or 'none'}")
+    config = maker()
+    if type(config).__module__ != f"{__package__}.{stage}":
+        raise RequestError(f"{function}() of {path} is not of the stage {stage}: name another")
+    return override(config, overrides or {})
 
 
 def override(config: Any, changes: Mapping[str, str], inside: str = "") -> Any:

@@ -22,6 +22,7 @@ from worldreel import checkpoint
 from worldreel.checkpoint import Loaded
 from worldreel.errors import CheckpointError, TrainingError
 from worldreel.parallel import Ranks
+from worldreel.train import recipe
 from worldreel.train.log import Log
 
 
@@ -96,7 +97,7 @@ def provenance(
     """
     gpu = ranks.device.type == "cuda"
     return {
-        "recipe": Path(name).stem,
+        "recipe": recipe.title(name),
         "seed": seed,
         "steps": steps,
         "clips": clips,
