@@ -62,6 +62,11 @@ def test_make_targets_exist():
         assert set(named) <= set(targets), f"{page.name}: {set(named) - set(targets)}"
 
 
+def test_no_page_was_left_half_merged():
+    marks = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+    assert not [page.name for page in PAGES if marks.search(page.read_text())]
+
+
 def test_links_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
