@@ -13,6 +13,7 @@ import functools
 import hashlib
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from torch import Generator, Tensor, nn
 
 from worldreel import canvas, clips, conditions, flow, guidance, loading, montage, samplers, tokens
 from worldreel.canvas import Canvas
-from worldreel.coding import decoded, encoded
+from worldreel.coding import decoded, encoded, shown
 from worldreel.device import DTYPES, best_dtype, find_device
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
+from worldreel.footage import Footage
 from worldreel.loading import Loras
 from worldreel.media import Video
 from worldreel.models.compressor import FRAMES, Compressor
@@ -174,6 +176,12 @@ class Engine(Tasks):
         `Video.notes`. What cannot be made is a RequestError, a clip that cannot be read a
         MediaError.
         """
+        return self.film(request, progress=progress, stacklevel=stacklevel + 1).video()
+
+    def film(
+        self, request: Request, *, progress: Progress | None = None, stacklevel: int = 2
+    ) -> Footage:
+        """`make` without its frames, which are decoded as they are asked for, into a file."""
         told = progress or silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
@@ -223,18 +231,22 @@ class Engine(Tasks):
         ).cpu()
         lap("paint")
         latents = montage.joined(board, seen.kept(painted), window).clone()  # like any other tensor
-        frames = montage.composite(
-            made, latents, self.decode, told, reach=c.reach, first_frame=c.first_frame
-        )
-        lap("decode")
-        request_made = made.to_json() | {"notes": notes}
+        asked = made.to_json() | {"notes": notes}
         if self.loras:
-            request_made["loras"] = [list(one) for one in self.loras]
+            asked["loras"] = [list(one) for one in self.loras]
         if len(told_of := clips.prompts(made, FRAMES)) > 1:
-            request_made["prompts"] = told_of
-        metadata = {"request": request_made, "words": words, "seconds": took}
-        descent = clips.descent(made, space=self.space, frames_per_latent=FRAMES)
-        return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
+            asked["prompts"] = told_of
+        metadata = {"request": asked, "words": words, "seconds": took}
+        metadata |= clips.descent(made, space=self.space, frames_per_latent=FRAMES)
+        reached = {"reach": c.reach, "first_frame": c.first_frame}
+        return Footage(
+            decode=lambda: montage.composite(made, latents, self.frames, told, **reached),
+            num_frames=made.num_frames,
+            size=(made.width, made.height),
+            fps=made.fps,
+            latents=latents,
+            metadata=metadata,
+        )
 
     @torch.inference_mode()
     def encode(
@@ -366,25 +378,23 @@ class Engine(Tasks):
         )
 
     @torch.inference_mode()
-    def decode(
-        self,
-        latents: Tensor,
-        *,
-        past: Tensor | None = None,
-        ring: bool = False,
-        told: Progress = silent,
-    ) -> np.ndarray:
+    def decode(self, latents: Tensor, *, told: Progress = silent, **asked: Any) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
         Where a clip's first latent is one frame, it stands four times here, as `encode` takes it.
-        past: the latent before the first (B C 1 h w), where latents go on from others.
+        past: the latent before the first (B C 1 h w), where latents go on from others. ring: the
+        last is before the first.
         """
+        return decoded(self.compressor, latents.to(self.device), **self._decoding(told, **asked))
+
+    @torch.inference_mode()
+    def frames(self, latents: Tensor, *, told: Progress, **asked: Any) -> Iterator[np.ndarray]:
+        """What `decode` gives, as it comes: B f H W 3."""
+        yield from shown(self.compressor, latents.to(self.device), **self._decoding(told, **asked))
+
+    def _decoding(
+        self, told: Progress, *, past: Tensor | None = None, ring: bool = False
+    ) -> dict[str, Any]:
         self._need(1)
-        return decoded(
-            self.compressor,
-            latents.to(self.device),
-            at_once=self.at_once,
-            tile=self.way.tile,
-            told=told,
-            **({} if self.compressor.first_frame else {"past": past, "ring": ring}),
-        )
+        own = {} if self.compressor.first_frame else {"past": past, "ring": ring}
+        return {"at_once": self.at_once, "tile": self.way.tile, "told": told, **own}
