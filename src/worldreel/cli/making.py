@@ -18,7 +18,7 @@ from worldreel.cli.forecast import foretell, noted, way
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
-from worldreel.output import check_sheet, check_writable
+from worldreel.output import WHOLE, check_sheet, check_writable
 from worldreel.request import (
     LONGEST_PROMPT,
     Request,
@@ -93,7 +93,8 @@ def make(
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
-    foretold, divided = foretell(request, told=files.plan, weights=files.weights)
+    written = Path(files.output or "").suffix.lower() not in WHOLE
+    foretold, divided = foretell(request, told=files.plan, weights=files.weights, written=written)
     notes = [*notes, *noted(foretold)]
     if files.plan:
         told = [one for one in (foretold, divided) if one is not None]
