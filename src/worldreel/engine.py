@@ -152,6 +152,7 @@ class Engine(Tasks):
             name=self.settings.name,
             default_steps=self.settings.steps,
             default_guidance=self.settings.guidance_scale,
+            default_interval=self.settings.guidance_interval,
             trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
             trained_seconds=self.settings.trained_seconds,
             reach=self.compressor.reach,
@@ -226,6 +227,7 @@ class Engine(Tasks):
             seeds=[made.seed],
             steps=made.num_inference_steps,
             guidance_scale=made.guidance_scale,
+            guidance_interval=made.guidance_interval,
             beside=seen.channels,
             told=told,
         ).cpu()
@@ -259,15 +261,8 @@ class Engine(Tasks):
     ) -> Tensor:
         """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time: see `coding.encoded`."""
         self._need(1)
-        return encoded(
-            self.compressor,
-            frames,
-            at_once=self.at_once,
-            device=self.device,
-            begins=begins,
-            where=where,
-            told=told,
-        )
+        asked = {"begins": begins, "where": where, "told": told}
+        return encoded(self.compressor, frames, at_once=self.at_once, device=self.device, **asked)
 
     @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
@@ -284,6 +279,7 @@ class Engine(Tasks):
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         beside: Tensor | None = None,
         told: Progress = silent,
     ) -> Tensor:
@@ -301,7 +297,8 @@ class Engine(Tasks):
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
-        velocity = self._velocity(board, states, against, noise, scale, beside)
+        span = guidance_interval or s.guidance_interval
+        velocity = self._velocity(board, states, against, noise, scale, span, beside)
         least = 0.0 if self.public is None else LEAST
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift, least=least).to(self.device)
@@ -323,6 +320,7 @@ class Engine(Tasks):
         against: list[Tensor | None],
         noise: Tensor,
         scale: float,
+        interval: tuple[float, float],
         beside: Tensor | None,
     ) -> Velocity:
         """The guided velocity of a canvas's latents."""
@@ -335,6 +333,7 @@ class Engine(Tasks):
                 [(None, heard)],
                 lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
                 scale=scale,
+                interval=interval,
                 noise=noise,
                 beside=None if beside is None else beside.to(self.device),
             )
@@ -347,7 +346,7 @@ class Engine(Tasks):
             return velocity
         both = self._both(board, states, against, context, noise)
         # means down to a target have a guidance of their own, and would be guided twice
-        return flow.instant(guidance.joint(velocity, both, scale, interval=s.guidance_interval))
+        return flow.instant(guidance.joint(velocity, both, scale, interval=interval))
 
     def _both(
         self,
