@@ -34,7 +34,7 @@ from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings
 from worldreel.models.text import TextEncoder
-from worldreel.models.unread import Unread
+from worldreel.models.unread import Unread, give_back
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
 from worldreel.offload import RESIDENT, Way, turns_of, weights_of
@@ -191,6 +191,7 @@ class Engine(Tasks):
             nonlocal clock
             now = time.perf_counter()
             took[stage], clock = now - clock, now
+            give_back()
 
         told("prompt", 0, 1)
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)

@@ -42,7 +42,8 @@ class Model:
     """What a plan must know of a model.
 
     experts: transformers of which one works at a time. together: guidance's branches are one batch.
-    at_once: latents that are decoded together where memory is not short.
+    at_once: latents that are decoded together where memory is not short. by_token: it knows a level
+    for each token, where others know one for a clip.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Model:
     together: bool = False
     at_once: int = 2
     exact: bool = False
+    by_token: bool = False
 
 
 _UMT5 = Words(  # the numbers in its file
@@ -64,7 +66,7 @@ def wan(model: WanModel) -> Model:
     """What a plan must know of a public model."""
     m = model
     return Model(name=m.name, dit=m.dit, vae=m.vae, text=_UMT5, experts=m.experts, at_once=3,
-                 exact=True)  # fmt: skip
+                 exact=True, by_token=m.pictures == "level")  # fmt: skip
 
 
 MODELS: dict[str, Model] = {
@@ -72,6 +74,7 @@ MODELS: dict[str, Model] = {
     for model in (
         Model(
             name="marble", dit=MARBLE_DIT, vae=MARBLE_COMPRESSOR, together=True, at_once=3,
+            by_token=True,
             text=Words(params=1_749_963, table=1701 * 192, layers=3, dim=192, mlp=768, heads=3,
                        tokens=32),
         ),
@@ -198,6 +201,7 @@ def plan(
     if it is not said. bits8: the transformer's blocks are in 8 bits. written: frames go to a file
     as they are decoded, and are not held. A RequestError where the model makes no such size.
     """
+    levels = levels if model.by_token else 1
     how = Numbers(dtype=dtype, stored=stored or dtype, guided=guided, levels=levels)
     where = torch.device("cuda") if device is None else device
     into = "" if where.type != "cpu" else "file" if written else "memory"  # frames come to the host
