@@ -136,12 +136,13 @@ def rows(quick: bool) -> list[str]:
     assert isinstance(truth, list) and isinstance(base, torch.Tensor)
     found = [row("0 to 1, as it is by default", first, second)]
     for low, high in INTERVALS[1:]:
-        span = {"interval": (low, high)}
         found.append(
             row(
                 f"{low:g} to {high:g}",
                 marble.of(lambda low=low, high=high: clips(guidance_interval=(low, high))),
-                wan.of(lambda span=span: latents_of(wan.model, most, **span)),
+                wan.of(
+                    lambda low=low, high=high: latents_of(wan.model, most, interval=(low, high))
+                ),
             )
         )
     alone = marble.of(lambda: clips(guidance_scale=1))

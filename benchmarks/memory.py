@@ -123,7 +123,9 @@ def written(net: Net, folder: Path) -> None:
         ffn_dim=net.mlp, num_layers=net.layers, **asked,
     ).save_pretrained(folder / "transformer")  # fmt: skip
     torch.set_default_dtype(torch.float32)
-    more = _TI2V_VAE | {"decoder_base_dim": net.vae} if net.kind == "ti2v" else {}
+    more: dict[str, Any] = {}
+    if net.kind == "ti2v":
+        more = _TI2V_VAE | {"decoder_base_dim": net.vae}
     diffusers.AutoencoderKLWan(base_dim=net.vae, **more).save_pretrained(folder / "vae")
     (folder / "model_index.json").write_text(json.dumps({"_class_name": "WanPipeline"}))
 

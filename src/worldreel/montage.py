@@ -172,7 +172,7 @@ def composite(
     anew = _within_reach(free(made), reach, line.ring) | ~there[:, None, None]
     seen = np.arange(len(there)) - line.hidden
     seen = (seen >= 0) & (seen < made.num_frames)
-    needed = np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1)
+    needed = np.asarray(np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1))
     for first, stop in _runs(needed):
         at = FRAMES * first
         if needed[first]:

@@ -44,8 +44,9 @@ def rounded(weight: Tensor, into: tuple[Tensor, Tensor] | None = None) -> tuple[
 
     Some rows at a time: fp32 of all of them would be four times what stays.
     """
-    whole, scale = into or places8(*weight.shape, weight.device)
-    few = max(1, _AT_ONCE // weight.shape[1])
+    rows, columns = weight.shape
+    whole, scale = into or places8(rows, columns, weight.device)
+    few = max(1, _AT_ONCE // columns)
     for part, out, own in zip(weight.split(few), whole.split(few), scale.split(few), strict=True):
         fine = part.float()
         own.copy_(fine.abs().amax(1, keepdim=True)).div_(_MOST).clamp_min_(1e-30)

@@ -176,12 +176,13 @@ def decoding(
     """
     part = min(at_once, shape.latents)
     high, wide = (side if tile is None else min(tile, side) for side in (shape.height, shape.width))
-    area, wan = high * wide, isinstance(vae, WanVaePreset)
-    frames, stride = (vae.frames, vae.stride) if wan else (FRAMES, STRIDE)
-    if wan:
+    area = high * wide
+    if isinstance(vae, WanVaePreset):
+        frames, stride = vae.frames, vae.stride
         blended = 9 * _FP32 * frames * part * area * stride**2 if tile is not None else 0
         work = blended + _causal(vae, part, area, how)
     else:
+        frames, stride = FRAMES, STRIDE
         pixels = _FP32 * at_once * area * _PIXELS
         # the part before is still looked at, as fp32 and as bytes
         before = pixels + pixels // _FP32 if shape.latents > at_once else 0

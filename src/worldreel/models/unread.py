@@ -119,7 +119,8 @@ class Unread:
             return self._whole(name)
         if self._rounded is None or self._rounded[0] != layer:
             # what stays has its place before what is read for it, which then leaves no gap below
-            into = places8(*self._own[f"{layer}.weight"].shape, "cpu")
+            rows, columns = self._own[f"{layer}.weight"].shape
+            into = places8(rows, columns, "cpu")
             self._rounded = layer, rounded(self._whole(f"{layer}.weight"), into)
         whole, scale = self._rounded[1]
         if leaf == "scale":
