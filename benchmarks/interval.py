@@ -16,6 +16,7 @@ import argparse
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,7 @@ class Counted:
     def _count(self, layer: nn.Module, given: tuple[torch.Tensor], out: torch.Tensor) -> None:
         self.passes += len(given[0])
 
-    def of(self, work: Callable[[], object]) -> tuple[object, int]:
+    def of(self, work: Callable[[], Any]) -> tuple[Any, int]:
         self.passes = 0
         return work(), self.passes
 
@@ -111,16 +112,15 @@ def rows(quick: bool) -> list[str]:
     torch.set_num_threads(1)
     marble, wan = Counted(engine.load("marble", dtype="float32")), random_wan(quick)
     steps, most = (3, 4) if quick else (20, 50)
-    asked = {"num_inference_steps": steps, "size": (96, 96) if quick else (144, 80)}
+    asked: dict[str, Any] = {"num_inference_steps": steps, "size": (96, 96) if quick else (144, 80)}
     asked["num_frames"] = 4 if quick else 24
     prompts = PROMPTS[:1] if quick else PROMPTS
 
-    def clips(seed: int = 7, **more: object) -> list[Video]:
+    def clips(seed: int = 7, **more: Any) -> list[Video]:
         return [marble.model.generate(one, seed=seed, **asked, **more) for one in prompts]
 
-    def row(said: str, made: tuple[object, int], other: tuple[object, int]) -> str:
+    def row(said: str, made: tuple[Any, int], other: tuple[Any, int]) -> str:
         (videos, count), (latents, passes) = made, other
-        assert isinstance(videos, list) and isinstance(latents, torch.Tensor)
         whole = count / len(prompts)
         near = np.mean([decibels(a, b) for a, b in zip(videos, truth, strict=True)])
         apart = float((latents - base).norm() / base.norm())
@@ -133,7 +133,6 @@ def rows(quick: bool) -> list[str]:
     first = marble.of(clips)
     second = wan.of(lambda: latents_of(wan.model, most))
     truth, base = first[0], second[0]
-    assert isinstance(truth, list) and isinstance(base, torch.Tensor)
     found = [row("0 to 1, as it is by default", first, second)]
     for low, high in INTERVALS[1:]:
         found.append(
