@@ -21,6 +21,7 @@ from PIL import Image
 import worldreel
 from worldreel.cli import MAKING, ROOMS, main
 from worldreel.errors import CheckpointError
+from worldreel.footage import Footage
 from worldreel.media import Video
 from worldreel.provenance import load_sidecar, read_mark
 from worldreel.request import Limits, Request, plan
@@ -37,20 +38,34 @@ class Engine:
     def __init__(self) -> None:
         self.asked: dict = {}
 
-    def make(self, request: Request, *, progress=None):
+    def film(self, request: Request, *, progress=None):
         self.asked = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
         made = plan(request, self.limits)
         assert progress is not None
-        for stage in ("prompt", "paint", "decode"):
-            for done in range(3):
-                progress(stage, done, 2)
-        frames = np.full((made.num_frames, made.height, made.width, 3), 90, np.uint8)
+
+        def tell(*stages):
+            for stage in stages:
+                for done in range(3):
+                    progress(stage, done, 2)
+
+        def decode():
+            tell("decode")
+            yield np.full((made.num_frames, made.height, made.width, 3), 90, np.uint8)
+
+        tell("prompt", "paint")
         metadata = {
             "request": made.to_json() | {"notes": [*made.notes, "marble does not know 'zebra'"]},
             "words": {"read": ["red", "ball"], "mapped": {"orb": "ball"}, "ignored": ["zebra"]},
-            "seconds": {"prompt": 0.1, "paint": 0.2, "decode": 0.3},
+            "seconds": {"prompt": 0.1, "paint": 0.2},
         }
-        return Video(frames, made.fps, np.zeros((1, 8, 1, 2, 3), np.float32), metadata)
+        return Footage(
+            decode=decode,
+            num_frames=made.num_frames,
+            size=(made.width, made.height),
+            fps=made.fps,
+            latents=np.zeros((1, 8, 1, 2, 3), np.float32),
+            metadata=metadata,
+        )
 
 
 @pytest.fixture
@@ -330,7 +345,7 @@ def test_surprises_are_one_line_with_a_traceback_for_those_who_ask(engine, monke
     def fail(*_, **__):
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr(engine, "make", fail)
+    monkeypatch.setattr(engine, "film", fail)
     assert "ZeroDivisionError: a mistake" in refused(capsys, "generate", "x", "--quiet", code=1)
     monkeypatch.setenv("WORLDREEL_TRACEBACK", "1")
     assert main(["generate", "x", "--quiet"]) == 1
@@ -372,7 +387,7 @@ SLOW = """
 import signal, types, time, numpy as np
 signal.signal(signal.SIGINT, signal.default_int_handler)  # it may have been started without
 from worldreel import media
-from worldreel.media import Video
+from worldreel.footage import Footage
 def slow(*a, **k):
     print("painting", flush=True)
     time.sleep(30)
@@ -381,10 +396,11 @@ def frames(part, *_):
     slow()
 fake = types.ModuleType("worldreel.engine")
 class Engine:
-    def make(self, *a, **k):
+    def film(self, *a, **k):
         if sys.argv[2] == "save":
             media._encode = frames
-            return Video(np.zeros((4, 64, 64, 3), np.uint8))
+            decode = lambda: iter([np.zeros((4, 64, 64, 3), np.uint8)])
+            return Footage(decode=decode, num_frames=4, size=(64, 64), fps=12)
         slow()
 fake.load = lambda m, **_: Engine()
 sys.modules["worldreel.engine"] = fake

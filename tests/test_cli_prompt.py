@@ -86,7 +86,7 @@ def test_generate_hands_on_who_rewrites(monkeypatch, tmp_path, tiny_model):
     asked = []
 
     class Spy:
-        def make(self, request, **_):
+        def film(self, request, **_):
             asked.append(request.rewrite)
             raise KeyboardInterrupt
 

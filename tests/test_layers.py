@@ -19,7 +19,7 @@ ROWS = [
     "lora adapted plan offload team checkpoint provenance certificate credentials media mux"
     " pictures output device shelf",
     "engine coding public conditions loading request course prompt tasks clips montage timeline"
-    " framing values",
+    " framing values footage",
     "data film play stream windows parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py

@@ -44,7 +44,10 @@ def forward(model, t, h, w):
     x, level = torch.ones(branches, t * h * w, preset.channels), torch.ones(branches, 1)
     words = model.read([(None, torch.ones(branches, 32, preset.text_dim), None)], branches)
     pos = positions((t, h, w))[None].expand(branches, -1, -1)
-    model(x, level, level, torch.zeros(x.shape[:2], dtype=torch.long), pos, words)
+    beside = {}
+    if preset.control:
+        beside["control"] = torch.ones(*x.shape[:2], preset.control_channels)
+    model(x, level, level, torch.zeros(x.shape[:2], dtype=torch.long), pos, words, **beside)
 
 def decode(model, t, h, w):
     for part in model.stream(torch.ones(1, preset.channels, t, h, w), chunk=2):
@@ -57,8 +60,8 @@ with torch.inference_mode():
         told = footprint.forward(preset, branches * t * h * w, how)
     else:
         model, work = Compressor(preset, dtype=dtype), decode
-        told = footprint.decoding(preset, Shape(latents=t, height=h, width=w), how, 2)
-        told -= 3 * 4 * 16 * 16 * t * h * w  # frames are thrown away here
+        shape = Shape(latents=t, height=h, width=w, into="")  # frames are thrown away here
+        told = footprint.decoding(preset, shape, how, 2)
     work(model, 2, 2, 2)
     before = held(False)
     work(model, t, h, w)
@@ -72,6 +75,14 @@ print(json.dumps([told, held(True) - before]))
         ("forward", "TINY_DIT", {"dim": 1024, "mlp": 2048}, (4, 9, 16), 1, "float32"),
         ("forward", "MARBLE_DIT", {"layers": 2}, (8, 9, 16), 2, "float32"),
         ("forward", "MARBLE_DIT", {"layers": 2, "dim": 1536}, (6, 9, 16), 1, "bfloat16"),
+        (
+            "forward",
+            "MARBLE_DIT",
+            {"layers": 8, "dim": 768, "control": [*range(8)], "control_channels": 96},
+            (6, 9, 16),
+            1,
+            "bfloat16",
+        ),
         ("decode", "MARBLE_COMPRESSOR", {}, (4, 18, 32), 1, "float32"),
     ],
 )
@@ -97,6 +108,30 @@ def test_the_first_way_that_fits_is_chosen_as_memory_shrinks():
         assert made.chosen is not None and made.chosen.name == strategy.name
         assert strategy.name in made.table() and "the first that fits" in made.table()
     assert not found[0].way.freed and found[-1].way.streamed and found[-1].way.tile
+
+
+def test_frames_count_where_they_are_held():
+    """In memory they grow with the clip; written as they come, and beside a GPU, they do not."""
+    model, cpu = MODELS["wan2.1-t2v-1.3b"], {"device": torch.device("cpu"), "free": 10**15}
+
+    def decoder(frames, **asked):
+        size = LARGE | {"frames": frames, "height": 480, "width": 832}
+        return plan(model, **size, **asked).parts[2].work
+
+    pixels = 3 * 480 * 832
+    assert decoder(81, **cpu) - decoder(41, **cpu) == 40 * pixels
+    assert decoder(81, written=True, **cpu) == decoder(41, written=True, **cpu)
+    cuda = cpu | {"device": torch.device("cuda")}
+    assert decoder(81, **cuda) == decoder(41, **cuda) < decoder(81, written=True, **cpu)
+    assert decoder(321, written=True, **cpu) < decoder(321, **cpu)
+
+
+def test_hints_are_not_held():
+    """VACE's blocks take the words of each, a stream, the clip they follow, and no more at work."""
+    plain, vace = (MODELS[f"wan2.1-{kind}-14b"] for kind in ("t2v", "vace"))
+    work = [plan(model, free=GIB, **LARGE).parts[1].work for model in (plain, vace)]
+    stream = 75_600 * 5120 * 4
+    assert stream < work[1] - work[0] < 1.5 * stream
 
 
 def test_small_memory_holds_what_it_should():
@@ -163,7 +198,7 @@ def test_public_weights_are_counted_as_their_files_have_them():
 
 
 def test_more_costs_more():
-    model, how = MODELS["marble"], {"free": GIB, **MARBLE}
+    model, how = MODELS["marble"], {"free": GIB, "device": torch.device("cpu"), **MARBLE}
     work = [part.work for part in plan(model, **how).parts]
     longer = [part.work for part in plan(model, **how | {"frames": 96}).parts]
     assert longer[1] > 1.9 * work[1] and longer[2] > work[2]

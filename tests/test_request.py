@@ -108,6 +108,19 @@ def test_impossible_guidance(scale):
     refused(guidance_scale=scale)
 
 
+@pytest.mark.parametrize(
+    "interval", ["", "0.3", "0.9:0.3", "-0.1:1", "0:2", "nan:1", (0.5,), (0, 10**400), 7, "a:b"]
+)
+def test_impossible_intervals(interval):
+    assert "LOW:HIGH" in refused(guidance_interval=interval)
+
+
+def test_intervals_are_read():
+    assert planned().guidance_interval == (0, 1)
+    for written, read in (("0.3:0.9", (0.3, 0.9)), (":0.9", (0, 0.9)), ((0.3, None), (0.3, 1))):
+        assert planned(guidance_interval=written).guidance_interval == read
+
+
 def test_a_size_off_the_grid_names_the_nearest():
     assert "256x144" in refused(size=(250, 140))
     assert "512x64" in refused(size="4096x1")

@@ -70,7 +70,7 @@ CLIP = noise(*SHAPE, seed=9)
 THERE = torch.zeros(1, 1, 3, 6, 10, dtype=torch.bool)
 THERE[:, :, 1:, :2, 3:] = True
 
-def paint(name, dits, board, scale, sampler="unipc", clips=1):
+def paint(name, dits, board, scale, sampler="unipc", clips=1, interval=None):
     own = next((m for m in MODELS if m.name == name), None)
     low = dits[1] if own and own.experts == 2 else None
     known = own and public.Public(model=own, low=low, boundary=0.875, together=team.pairs)
@@ -82,7 +82,7 @@ def paint(name, dits, board, scale, sampler="unipc", clips=1):
                     freedom=board.freedom.expand(clips, -1, -1, -1, -1))
     said = [noise(1, 5, 12, seed=20 + i) for i in range(clips)]
     return made.paint(board, said, [None] * clips, seeds=[*range(clips)], steps=4,
-                      guidance_scale=scale)
+                      guidance_scale=scale, guidance_interval=interval)
 
 @torch.inference_mode()
 def spans(dits, board):
@@ -102,6 +102,8 @@ from worldreel import tokens as worldreel_tokens
 T2V, PAIR, LEVEL = "wan2.1-t2v-1.3b", "wan2.2-t2v-a14b", "wan2.2-ti2v-5b"
 CASES = {
     "guided": ("wan", lambda d: paint(T2V, d, blank(SHAPE), 5.0)),
+    "interval": ("wan", lambda d: paint(T2V, d, blank(SHAPE), 5.0, interval=(0.5, 0.95))),
+    "never": ("wan", lambda d: paint(T2V, d, blank(SHAPE), 5.0, interval=(0.0, 0.0))),
     "unguided": ("wan", lambda d: paint(T2V, d, blank(SHAPE), 1.0)),
     "clips": ("wan", lambda d: paint(T2V, d, blank(SHAPE), 5.0, clips=2)),
     "one token": ("wan", lambda d: paint(T2V, d, blank((1, 4, 1, 2, 2)), 1.0)),
@@ -186,8 +188,8 @@ codes["broken"] = main([*line, "-o", str(out / "broken.mp4")])
 os._exit(0)  # what is left between the processes is not to be waited for
 """
 CASES = (
-    "guided", "unguided", "clips", "one token", "experts", "levels", "control", "kept",
-    "strengths", "ring", "reference", "spans",
+    "guided", "interval", "never", "unguided", "clips", "one token", "experts", "levels",
+    "control", "kept", "strengths", "ring", "reference", "spans",
 )  # fmt: skip
 
 
@@ -254,6 +256,8 @@ def test_the_work_is_shared(team):
     assert seen["spans"] == [[1, 90]]
     assert seen["reference"] == [[1, 60], [1, 90]]  # what is kept is read by the first alone
     # outside of guidance's interval there is one branch, whose tokens are divided instead
+    assert seen["never"] == seen["unguided"]
+    assert seen["interval"] == ([[1, 22], [1, 45]] if size == 2 else [[1, 11], [1, 22]])
     assert seen["ring"] == ([[1, 60], [1, 120]] if size == 2 else [[1, 60]])
 
 

@@ -52,6 +52,22 @@ def pictures(
         yield frames
 
 
+def shown(
+    compressor: Any,
+    latents: Tensor,
+    *,
+    at_once: int,
+    tile: int | None = None,
+    told: Progress = silent,
+    **asked: Any,
+) -> Iterator[np.ndarray]:
+    """The frames of `decoded` as they come; in squares they come all at the end."""
+    if tile is None or max(latents.shape[3:]) <= tile:
+        yield from pictures(compressor, latents, at_once=at_once, told=told, **asked)
+    else:
+        yield decoded(compressor, latents, at_once=at_once, tile=tile, told=told, **asked)
+
+
 def decoded(
     compressor: Any,
     latents: Tensor,

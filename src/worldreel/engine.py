@@ -13,6 +13,7 @@ import functools
 import hashlib
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,18 @@ from torch import Generator, Tensor, nn
 
 from worldreel import canvas, clips, conditions, flow, guidance, loading, montage, samplers, tokens
 from worldreel.canvas import Canvas
-from worldreel.coding import decoded, encoded
+from worldreel.coding import decoded, encoded, shown
 from worldreel.device import DTYPES, best_dtype, find_device
 from worldreel.errors import RequestError
 from worldreel.flow import Velocity
+from worldreel.footage import Footage
 from worldreel.loading import Loras
 from worldreel.media import Video
 from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import Context, DiT
 from worldreel.models.presets import Settings
 from worldreel.models.text import TextEncoder
-from worldreel.models.unread import Unread
+from worldreel.models.unread import Unread, give_back
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
 from worldreel.offload import RESIDENT, Way, turns_of, weights_of
@@ -150,6 +152,7 @@ class Engine(Tasks):
             name=self.settings.name,
             default_steps=self.settings.steps,
             default_guidance=self.settings.guidance_scale,
+            default_interval=self.settings.guidance_interval,
             trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
             trained_seconds=self.settings.trained_seconds,
             reach=self.compressor.reach,
@@ -174,6 +177,12 @@ class Engine(Tasks):
         `Video.notes`. What cannot be made is a RequestError, a clip that cannot be read a
         MediaError.
         """
+        return self.film(request, progress=progress, stacklevel=stacklevel + 1).video()
+
+    def film(
+        self, request: Request, *, progress: Progress | None = None, stacklevel: int = 2
+    ) -> Footage:
+        """`make` without its frames, which are decoded as they are asked for, into a file."""
         told = progress or silent
         took: dict[str, float] = {}
         clock = time.perf_counter()
@@ -182,6 +191,7 @@ class Engine(Tasks):
             nonlocal clock
             now = time.perf_counter()
             took[stage], clock = now - clock, now
+            give_back()
 
         told("prompt", 0, 1)
         made = plan(clips.ready(request, self.limits, space=self.space), self.limits)
@@ -218,23 +228,28 @@ class Engine(Tasks):
             seeds=[made.seed],
             steps=made.num_inference_steps,
             guidance_scale=made.guidance_scale,
+            guidance_interval=made.guidance_interval,
             beside=seen.channels,
             told=told,
         ).cpu()
         lap("paint")
         latents = montage.joined(board, seen.kept(painted), window).clone()  # like any other tensor
-        frames = montage.composite(
-            made, latents, self.decode, told, reach=c.reach, first_frame=c.first_frame
-        )
-        lap("decode")
-        request_made = made.to_json() | {"notes": notes}
+        asked = made.to_json() | {"notes": notes}
         if self.loras:
-            request_made["loras"] = [list(one) for one in self.loras]
+            asked["loras"] = [list(one) for one in self.loras]
         if len(told_of := clips.prompts(made, FRAMES)) > 1:
-            request_made["prompts"] = told_of
-        metadata = {"request": request_made, "words": words, "seconds": took}
-        descent = clips.descent(made, space=self.space, frames_per_latent=FRAMES)
-        return Video(frames=frames, fps=made.fps, latents=latents, metadata=metadata | descent)
+            asked["prompts"] = told_of
+        metadata = {"request": asked, "words": words, "seconds": took}
+        metadata |= clips.descent(made, space=self.space, frames_per_latent=FRAMES)
+        reached = {"reach": c.reach, "first_frame": c.first_frame}
+        return Footage(
+            decode=lambda: montage.composite(made, latents, self.frames, told, **reached),
+            num_frames=made.num_frames,
+            size=(made.width, made.height),
+            fps=made.fps,
+            latents=latents,
+            metadata=metadata,
+        )
 
     @torch.inference_mode()
     def encode(
@@ -247,15 +262,8 @@ class Engine(Tasks):
     ) -> Tensor:
         """Latents of frames F H W 3 uint8, 1 C F/4 h w, a few at a time: see `coding.encoded`."""
         self._need(1)
-        return encoded(
-            self.compressor,
-            frames,
-            at_once=self.at_once,
-            device=self.device,
-            begins=begins,
-            where=where,
-            told=told,
-        )
+        asked = {"begins": begins, "where": where, "told": told}
+        return encoded(self.compressor, frames, at_once=self.at_once, device=self.device, **asked)
 
     @torch.inference_mode()
     def encode_still(self, pixels: np.ndarray) -> Tensor:
@@ -272,6 +280,7 @@ class Engine(Tasks):
         seeds: list[int],
         steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: tuple[float, float] | None = None,
         beside: Tensor | None = None,
         told: Progress = silent,
     ) -> Tensor:
@@ -289,7 +298,8 @@ class Engine(Tasks):
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
-        velocity = self._velocity(board, states, against, noise, scale, beside)
+        span = guidance_interval or s.guidance_interval
+        velocity = self._velocity(board, states, against, noise, scale, span, beside)
         least = 0.0 if self.public is None else LEAST
         start = samplers.State(canvas.start(board, noise))
         sigmas = flow.schedule(steps, shift=s.flow_shift, least=least).to(self.device)
@@ -311,6 +321,7 @@ class Engine(Tasks):
         against: list[Tensor | None],
         noise: Tensor,
         scale: float,
+        interval: tuple[float, float],
         beside: Tensor | None,
     ) -> Velocity:
         """The guided velocity of a canvas's latents."""
@@ -323,6 +334,7 @@ class Engine(Tasks):
                 [(None, heard)],
                 lambda: torch.cat([self.unsaid() if a is None else a for a in against]),
                 scale=scale,
+                interval=interval,
                 noise=noise,
                 beside=None if beside is None else beside.to(self.device),
             )
@@ -335,7 +347,7 @@ class Engine(Tasks):
             return velocity
         both = self._both(board, states, against, context, noise)
         # means down to a target have a guidance of their own, and would be guided twice
-        return flow.instant(guidance.joint(velocity, both, scale, interval=s.guidance_interval))
+        return flow.instant(guidance.joint(velocity, both, scale, interval=interval))
 
     def _both(
         self,
@@ -366,25 +378,23 @@ class Engine(Tasks):
         )
 
     @torch.inference_mode()
-    def decode(
-        self,
-        latents: Tensor,
-        *,
-        past: Tensor | None = None,
-        ring: bool = False,
-        told: Progress = silent,
-    ) -> np.ndarray:
+    def decode(self, latents: Tensor, *, told: Progress = silent, **asked: Any) -> np.ndarray:
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
         Where a clip's first latent is one frame, it stands four times here, as `encode` takes it.
-        past: the latent before the first (B C 1 h w), where latents go on from others.
+        past: the latent before the first (B C 1 h w), where latents go on from others. ring: the
+        last is before the first.
         """
+        return decoded(self.compressor, latents.to(self.device), **self._decoding(told, **asked))
+
+    @torch.inference_mode()
+    def frames(self, latents: Tensor, *, told: Progress, **asked: Any) -> Iterator[np.ndarray]:
+        """What `decode` gives, as it comes: B f H W 3."""
+        yield from shown(self.compressor, latents.to(self.device), **self._decoding(told, **asked))
+
+    def _decoding(
+        self, told: Progress, *, past: Tensor | None = None, ring: bool = False
+    ) -> dict[str, Any]:
         self._need(1)
-        return decoded(
-            self.compressor,
-            latents.to(self.device),
-            at_once=self.at_once,
-            tile=self.way.tile,
-            told=told,
-            **({} if self.compressor.first_frame else {"past": past, "ring": ring}),
-        )
+        own = {} if self.compressor.first_frame else {"past": past, "ring": ring}
+        return {"at_once": self.at_once, "tile": self.way.tile, "told": told, **own}

@@ -49,6 +49,7 @@ __all__ = [
     "packets",
     "read_image",
     "whole_file",
+    "write",
     "write_mp4",
 ]
 
@@ -115,25 +116,11 @@ class Video:
 
         sidecar: False leaves them out, True insists on them.
         """
-        kind = check_writable(path, num_frames=len(self), overwrite=overwrite)
-        path = Path(path)
         f, h, w, _ = self.frames.shape
-        facts = {"width": w, "height": h, "num_frames": f, "fps": self.fps}
-        if sidecar and (kind != ".mp4" or self.latents is None):
-            why = "this video has none" if kind == ".mp4" else f"not {path.name}"
-            raise MediaError(f"latents are kept beside an .mp4 of a video that has them: {why}")
-        if kind == ".mp4":
-            latents = None if sidecar is False else self.latents
-            write_mp4(path, [self.frames], self.fps, (w, h), self.metadata, f, latents=latents)
-            return path
-        marked = provenance.shown(provenance.mark(self.metadata, **facts))
-        if kind == "folder":
-            _write_folder(path, self.frames, marked, self.metadata)
-        else:
-            with whole_file(path) as part:
-                pictures.write(part, kind, self.frames, self.fps, marked)
-                credentials.sign(part, kind, self.metadata)
-        return path
+        return write(
+            path, [self.frames], num_frames=f, size=(w, h), fps=self.fps, metadata=self.metadata,
+            latents=self.latents, overwrite=overwrite, sidecar=sidecar,
+        )  # fmt: skip
 
     def contact_sheet(self, columns: int = 4, count: int = 8) -> "Image.Image":
         """`count` frames, evenly spaced from the first to the last, each with its time."""
@@ -158,6 +145,42 @@ class Video:
         self.contact_sheet().save(stream, "PNG")
         source = f"data:image/png;base64,{b64encode(stream.getvalue()).decode()}"
         return f'<img title="{title}" src="{source}"><br>{title}{notes}'
+
+
+def write(
+    path: StrPath,
+    chunks: Iterable[np.ndarray],
+    *,
+    num_frames: int,
+    size: tuple[int, int],
+    fps: float,
+    metadata: Mapping[str, Any],
+    latents: Any = None,
+    overwrite: bool = True,
+    sidecar: bool | None = None,
+) -> Path:
+    """`Video.save` of frames that come in chunks (f, H, W, 3) uint8: an mp4 and a folder take each
+    as it comes, and hold none."""
+    kind = check_writable(path, num_frames=num_frames, overwrite=overwrite)
+    path, facts = Path(path), {"num_frames": num_frames, "fps": fps}
+    if sidecar and (kind != ".mp4" or latents is None):
+        why = "this video has none" if kind == ".mp4" else f"not {path.name}"
+        raise MediaError(f"latents are kept beside an .mp4 of a video that has them: {why}")
+    if kind == ".mp4":
+        kept = None if sidecar is False else latents
+        write_mp4(path, chunks, fps, size, metadata, num_frames, latents=kept)
+        return path
+    facts |= {"width": size[0], "height": size[1]}
+    marked = provenance.shown(provenance.mark(metadata, **facts))
+    if kind == "folder":
+        _write_folder(path, itertools.chain.from_iterable(chunks), marked, metadata)
+        return path
+    frames = list(chunks)
+    whole = frames[0] if len(frames) == 1 else np.concatenate(frames)
+    with whole_file(path) as part:
+        pictures.write(part, kind, whole, fps, marked)
+        credentials.sign(part, kind, metadata)
+    return path
 
 
 def encoder() -> tuple[str, dict[str, str], str]:
@@ -245,7 +268,7 @@ def _encode(
         context.color_range = ColorRange.MPEG
         for frame in itertools.chain.from_iterable(map(pictures.assert_frames, frames)):
             assert frame.shape == (height, width, 3), f"{frame.shape} is not {size}"
-            picture = av.VideoFrame.from_ndarray(_yuv420(frame), format="yuv420p")
+            picture = av.VideoFrame.from_ndarray(pictures.yuv420(frame), format="yuv420p")
             picture.colorspace, picture.color_range = Colorspace.ITU709, ColorRange.MPEG
             picture.pts = count
             count += 1
@@ -255,26 +278,11 @@ def _encode(
         container.mux(stream.encode())
 
 
-# Rows: Y, Cb, Cr of bt709 in the limited range, in 65536ths.
-_BT709 = np.array([[11966, 40254, 4064], [-6596, -22189, 28784], [28784, -26145, -2639]], np.int32)
 _SHARP = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 
 
-def _yuv420(frame: np.ndarray) -> np.ndarray:
-    """(H * 3 / 2, W) from (H, W, 3), exactly: FFmpeg's own way makes every file darker by two."""
-    h, w, _ = frame.shape
-    rgb = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge").astype(np.int32)
-    h, w, _ = rgb.shape
-    luma = ((rgb @ _BT709[0] + 32768) >> 16) + 16
-    pairs = rgb[0::2] + rgb[1::2]
-    fours = pairs[:, 0::2] + pairs[:, 1::2]  # chroma lies amid four pixels, as FFmpeg reads it
-    chroma = [((fours @ row + (1 << 17)) >> 18) + 128 for row in _BT709[1:]]
-    flat = np.concatenate([plane.ravel() for plane in (luma, *chroma)])
-    return flat.reshape(-1, w).astype(np.uint8)
-
-
 def _write_folder(
-    path: Path, frames: np.ndarray, marked: Mapping[str, Any], metadata: Mapping[str, Any]
+    path: Path, frames: Iterable[np.ndarray], marked: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> None:
     """A folder of frames, built aside and then put in its place."""
     token = secrets.token_hex(6)

@@ -3,7 +3,7 @@
     board = compose(made, known, pictured)     the whole result in latents, and its freedom
     view = shown(board, window)                the part of it that the network sees
     joined(board, painted, window)             the whole again, what is kept bit for bit as it was
-    composite(made, latents, decode)           its pixels: the sources' where nothing changed
+    composite(made, latents, frames)           its pixels: the sources' where nothing changed
 
 Latents are B C T H W with B = 1; frames that are counted from the first latent's first, shown or
 not, are "positions" 0 to 4T here.
@@ -12,7 +12,9 @@ not, are "positions" 0 to 4T here.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from worldreel.request import Plan
 
 Encode = Callable[..., Tensor]  # of frames F H W 3 uint8, `told`, `begins`: 1 C F/4 h w
 Decode = Callable[..., np.ndarray]  # of latents B C T h w, `ring` and `told`: B 4T H W 3 uint8
+Frames = Callable[..., Iterator[np.ndarray]]  # the same as they come: B f H W 3 uint8
 
 
 def stills(made: Plan, encode: Encode) -> tuple[list[Tensor], list[str]]:
@@ -152,49 +155,90 @@ def joined(board: Canvas, painted: Tensor, window: tuple[int, int]) -> Tensor:
 def composite(
     made: Plan,
     latents: Tensor,
-    decode: Decode,
+    frames: Frames,
     told: Progress,
     *,
     reach: int,
     first_frame: bool = False,
-) -> np.ndarray:
-    """The frames of the result, F H W 3: decoded where something changed, and within its reach;
-    elsewhere the sources' own, byte for byte.
+) -> Iterator[np.ndarray]:
+    """The frames of the result, F H W 3, as they come: decoded where something changed, and within
+    its reach; elsewhere the sources' own, byte for byte.
 
     first_frame: latents can be decoded from the first on alone, which is one frame.
     """
-    line = made.timeline
-    pixels, known = laid(made)
-    anew = _within_reach(free(made), reach, line.ring)
-    seen = np.arange(len(pixels)) - line.hidden
+    line, there = made.timeline, np.zeros(FRAMES * made.timeline.num_latents, bool)
+    for _, start, stop in _places(made):
+        there[start:stop] = True
+    anew = _within_reach(free(made), reach, line.ring) | ~there[:, None, None]
+    seen = np.arange(len(there)) - line.hidden
     seen = (seen >= 0) & (seen < made.num_frames)
-    anew = anew | ~known[:, None, None]
-    needed = np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1)
-    for first, stop in _runs(np.asarray(needed)):
-        span = slice(FRAMES * first, FRAMES * stop)
-        if stop - first == line.num_latents:
-            fresh = decode(latents, ring=line.ring, told=told)[0]
-        else:  # a latent's pixels follow from it and from the one before it
-            past = first if first_frame else reach - 1 if first or line.ring else 0
-            part = latents.roll(past - first, dims=2)[:, :, : past + stop - first]
-            fresh = decode(part, told=told)[0, FRAMES * past :]
-        np.copyto(pixels[span], fresh, where=anew[span, ..., None])
-    return pixels[line.hidden : line.hidden + made.num_frames]
+    needed = np.asarray(np.asarray(anew.any((1, 2)) & seen).reshape(-1, FRAMES).any(1))
+    for first, stop in _runs(needed):
+        at = FRAMES * first
+        if needed[first]:
+            parts = _fresh(latents, (first, stop), frames, told, line.ring, reach, first_frame)
+        else:
+            parts = itertools.repeat(None, stop - first)  # a latent's frames at a time
+        for part in parts:
+            end = at + (FRAMES if part is None else len(part))
+            pixels, _ = laid(made, (at, end))
+            if part is not None:
+                np.copyto(pixels, part, where=anew[at:end, ..., None])
+            if (own := pixels[seen[at:end]]).size:
+                yield own
+            at = end
 
 
-def laid(made: Plan) -> tuple[np.ndarray, np.ndarray]:
-    """The clips' own frames in their places, 4T H W 3, and which of these there are, 4T."""
-    line, (x, y) = made.timeline, made.framing.place
-    pixels = np.zeros((FRAMES * line.num_latents, made.height, made.width, 3), np.uint8)
+def _fresh(
+    latents: Tensor,
+    span: tuple[int, int],
+    frames: Frames,
+    told: Progress,
+    ring: bool,
+    reach: int,
+    first_frame: bool,
+) -> Iterator[np.ndarray]:
+    """The frames of a span of latents, F H W 3, decoded."""
+    first, stop = span
+    if stop - first == latents.shape[2]:
+        yield from (part[0] for part in frames(latents, ring=ring, told=told))
+        return
+    # a latent's pixels follow from it and from the one before it
+    past = first if first_frame else reach - 1 if first or ring else 0
+    drop = FRAMES * past
+    window = latents.roll(past - first, dims=2)[:, :, : past + stop - first]
+    for part in frames(window, told=told):
+        if part.shape[1] > drop:
+            yield part[0, drop:]
+        drop = max(0, drop - part.shape[1])
+
+
+def laid(made: Plan, span: tuple[int, int] | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The clips' own frames in their places, 4T H W 3, and which of these there are, 4T.
+
+    span: of these positions alone.
+    """
+    first, end = span or (0, FRAMES * made.timeline.num_latents)
+    x, y = made.framing.place
+    pixels = np.zeros((end - first, made.height, made.width, 3), np.uint8)
     known = np.zeros(len(pixels), bool)
+    for clip, start, stop in _places(made):
+        low, high = max(first, start), min(end, stop)
+        if low < high:
+            width, height = clip.size
+            part = clip.frames[low - start : high - start]
+            pixels[low - first : high - first, y : y + height, x : x + width] = part
+            known[low - first : high - first] = True
+    return pixels, known
+
+
+def _places(made: Plan) -> Iterator[tuple[Any, int, int]]:
+    """A plan's clips, each with the positions of its frames, half-open."""
+    line = made.timeline
     after = FRAMES * (line.num_latents - line.trail)
     for clip, start in ((made.before, 0), (made.after, after), (made.under, 0)):
         if clip is not None:
-            span = slice(start + clip.hidden, start + clip.hidden + clip.num_frames)
-            width, height = clip.size
-            pixels[span, y : y + height, x : x + width] = clip.frames
-            known[span] = True
-    return pixels, known
+            yield clip, start + clip.hidden, start + clip.hidden + clip.num_frames
 
 
 def _within_reach(changes: np.ndarray, reach: int, ring: bool) -> np.ndarray:
@@ -211,6 +255,6 @@ def _within_reach(changes: np.ndarray, reach: int, ring: bool) -> np.ndarray:
 
 
 def _runs(needed: np.ndarray) -> list[tuple[int, int]]:
-    """Half-open spans in which all are needed."""
-    ends = np.flatnonzero(np.diff(np.r_[0, needed.astype(int), 0])).tolist()
-    return list(zip(ends[::2], ends[1::2], strict=True))
+    """Half-open spans in which all are needed, or none is: together they are the whole."""
+    turns = np.flatnonzero(np.diff(needed)) + 1
+    return list(itertools.pairwise([0, *turns.tolist(), len(needed)]))

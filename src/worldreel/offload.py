@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from worldreel.models.dit import DiT
-from worldreel.models.unread import Unread
+from worldreel.models.unread import Unread, give_back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +110,8 @@ class Turns:
         parted = {slot for turns in self._inner.values() for t in turns for slot in t.slots}
         pinned = self._stream is not None
         self._homes = [_home(module, parted, unread, pinned=pinned) for module in modules]
-        filed = any(home.read is not None for homes in self._homes for home in homes)
-        self._reader = ThreadPoolExecutor(1) if filed and ahead else None
+        self._filed = any(home.read is not None for homes in self._homes for home in homes)
+        self._reader = ThreadPoolExecutor(1) if self._filed and ahead else None
         self._here: dict[int, Future[_Copies]] = {}
         self._hooks: list[RemovableHandle] = []
         for index, module in enumerate(modules):
@@ -176,6 +176,8 @@ class Turns:
             self._here.pop(index).result()
             for home in self._homes[index]:
                 home.slot.data = home.kept
+        if indices and self._filed and self._stream is None:
+            give_back()
 
     def rest(self) -> None:
         """All weights at home; they come again when they are needed."""

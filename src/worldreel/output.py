@@ -18,6 +18,7 @@ StrPath = str | os.PathLike[str]
 
 KINDS = (".mp4", ".gif", ".webp", ".png")
 PICTURES = (".png", ".webp", ".gif")
+WHOLE = (".gif", ".webp")  # written from all frames at once
 NOTE = "clip.json"  # the mark in a folder of frames
 KINDS_SAID = f"{', '.join(KINDS)}, or a folder of .png files (a name without an ending)"
 

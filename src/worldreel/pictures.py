@@ -3,7 +3,7 @@
 import itertools
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,21 +179,47 @@ def write(part: Path, kind: str, frames: np.ndarray, fps: float, marked: Mapping
         pictures[0].save(part, "PNG", pnginfo=text)
 
 
+def evenly(length: int, count: int) -> list[int]:
+    """`count` places among so many, evenly spaced from the first to the last."""
+    return np.unique(np.linspace(0, length - 1, min(count, length)).round().astype(int)).tolist()
+
+
 def contact_sheet(frames: np.ndarray, fps: float, columns: int, count: int) -> Image.Image:
     """`count` frames, evenly spaced from the first to the last, each with its time."""
     if columns < 1 or count < 1:
         raise MediaError("a contact sheet has at least one column and one picture")
-    f, h, w, _ = frames.shape
-    shown = np.unique(np.linspace(0, f - 1, min(count, f)).round().astype(int))
+    return sheet([(index / fps, frames[index]) for index in evenly(len(frames), count)], columns)
+
+
+def sheet(shown: Sequence[tuple[float, np.ndarray]], columns: int) -> Image.Image:
+    """Frames H W 3 in rows, each with its time in seconds."""
+    h, w, _ = shown[0][1].shape
     columns, gap = min(columns, len(shown)), 2
     rows = -(-len(shown) // columns)
-    sheet = Image.new("RGB", (columns * (w + gap) - gap, rows * (h + gap) - gap), "white")
-    for place, index in enumerate(shown):
-        picture = Image.fromarray(frames[index])
-        pen, text = ImageDraw.Draw(picture), f"{index / fps:.2f} s"
+    whole = Image.new("RGB", (columns * (w + gap) - gap, rows * (h + gap) - gap), "white")
+    for place, (seconds, frame) in enumerate(shown):
+        picture = Image.fromarray(frame)
+        pen, text = ImageDraw.Draw(picture), f"{seconds:.2f} s"
         _, top, right, bottom = pen.textbbox((3, 0), text)
         pen.rectangle((0, h - (bottom - top) - 4, right + 2, h), fill="black")
         pen.text((3, h - (bottom - top) - 2 - top), text, fill="white")
         row, column = divmod(place, columns)
-        sheet.paste(picture, (column * (w + gap), row * (h + gap)))
-    return sheet
+        whole.paste(picture, (column * (w + gap), row * (h + gap)))
+    return whole
+
+
+# Rows: Y, Cb, Cr of bt709 in the limited range, in 65536ths.
+_BT709 = np.array([[11966, 40254, 4064], [-6596, -22189, 28784], [28784, -26145, -2639]], np.int32)
+
+
+def yuv420(frame: np.ndarray) -> np.ndarray:
+    """(H * 3 / 2, W) from (H, W, 3), exactly: FFmpeg's own way makes every file darker by two."""
+    h, w, _ = frame.shape
+    rgb = np.pad(frame, ((0, h % 2), (0, w % 2), (0, 0)), mode="edge").astype(np.int32)
+    h, w, _ = rgb.shape
+    luma = ((rgb @ _BT709[0] + 32768) >> 16) + 16
+    pairs = rgb[0::2] + rgb[1::2]
+    fours = pairs[:, 0::2] + pairs[:, 1::2]  # chroma lies amid four pixels, as FFmpeg reads it
+    chroma = [((fours @ row + (1 << 17)) >> 18) + 128 for row in _BT709[1:]]
+    flat = np.concatenate([plane.ravel() for plane in (luma, *chroma)])
+    return flat.reshape(-1, w).astype(np.uint8)

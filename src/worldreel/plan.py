@@ -42,7 +42,8 @@ class Model:
     """What a plan must know of a model.
 
     experts: transformers of which one works at a time. together: guidance's branches are one batch.
-    at_once: latents that are decoded together where memory is not short.
+    at_once: latents that are decoded together where memory is not short. by_token: it knows a level
+    for each token, where others know one for a clip.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Model:
     together: bool = False
     at_once: int = 2
     exact: bool = False
+    by_token: bool = False
 
 
 _UMT5 = Words(  # the numbers in its file
@@ -64,7 +66,7 @@ def wan(model: WanModel) -> Model:
     """What a plan must know of a public model."""
     m = model
     return Model(name=m.name, dit=m.dit, vae=m.vae, text=_UMT5, experts=m.experts, at_once=3,
-                 exact=True)  # fmt: skip
+                 exact=True, by_token=m.pictures == "level")  # fmt: skip
 
 
 MODELS: dict[str, Model] = {
@@ -72,6 +74,7 @@ MODELS: dict[str, Model] = {
     for model in (
         Model(
             name="marble", dit=MARBLE_DIT, vae=MARBLE_COMPRESSOR, together=True, at_once=3,
+            by_token=True,
             text=Words(params=1_749_963, table=1701 * 192, layers=3, dim=192, mlp=768, heads=3,
                        tokens=32),
         ),
@@ -189,17 +192,20 @@ def plan(
     levels: int = 1,
     device: torch.device | None = None,
     bits8: bool = False,
+    written: bool = False,
 ) -> Plan:
     """What painting and decoding clips of a size takes, and how to do it with `free` bytes.
 
     dtype: what is computed in; stored: what weights are kept in (dtype). levels: different ones
     among a clip's tokens, more than 1 where some are kept or loosened. device: where it runs, CUDA
-    if it is not said. bits8: the transformer's blocks are in 8 bits. A RequestError where the model
-    makes no such size.
+    if it is not said. bits8: the transformer's blocks are in 8 bits. written: frames go to a file
+    as they are decoded, and are not held. A RequestError where the model makes no such size.
     """
+    levels = levels if model.by_token else 1
     how = Numbers(dtype=dtype, stored=stored or dtype, guided=guided, levels=levels)
-    shape = shape_of(model, frames, height, width, clips)
     where = torch.device("cuda") if device is None else device
+    into = "" if where.type != "cpu" else "file" if written else "memory"  # frames come to the host
+    shape = shape_of(model, frames, height, width, clips, into)
 
     def at(shape: Shape) -> tuple[Strategy, ...]:
         return _strategies(model, shape, how, where, bits8, free)
@@ -207,7 +213,7 @@ def plan(
     found = at(shape)
     advice: tuple[str, ...] = ()
     if not any(s.fits for s in found):
-        advice = tuple(_advice(model, (frames, height, width), clips, found[-1], at))
+        advice = tuple(_advice(model, (frames, height, width), shape, found[-1], at))
     return Plan(
         model=model.name,
         frames=frames,
@@ -273,7 +279,9 @@ def _strategies(
     return tuple(found)
 
 
-def shape_of(model: Model, frames: int, height: int, width: int, clips: int = 1) -> Shape:
+def shape_of(
+    model: Model, frames: int, height: int, width: int, clips: int = 1, into: str = "memory"
+) -> Shape:
     """The latents of clips of a size; a RequestError where the model makes no such."""
     vae = model.vae
     causal = isinstance(vae, WanVaePreset)
@@ -285,20 +293,22 @@ def shape_of(model: Model, frames: int, height: int, width: int, clips: int = 1)
         count = f"1 more than a multiple of {each}" if alone else f"a multiple of {each}"
         raise RequestError(f"{frames} frames: {model.name} makes {count}")
     latents = alone + (frames - alone) // each
-    return Shape(latents=latents, height=height // stride, width=width // stride, clips=clips)
+    size = {"height": height // stride, "width": width // stride}
+    return Shape(latents=latents, clips=clips, into=into, **size)
 
 
 def _advice(
     model: Model,
     size: tuple[int, int, int],
-    clips: int,
+    like: Shape,
     least: Strategy,
     at: Callable[[Shape], Sequence[Strategy]],
 ) -> Iterator[str]:
     """What would fit: fewer frames of this size, or as many of a smaller one."""
 
     def fits(frames: int, height: int, width: int) -> bool:
-        return any(s.fits for s in at(shape_of(model, frames, height, width, clips)))
+        shape = shape_of(model, frames, height, width, like.clips, like.into)
+        return any(s.fits for s in at(shape))
 
     frames, height, width = size
     vae = model.vae

@@ -125,11 +125,13 @@ def guided(
     *,
     scale: float,
     noise: Tensor,
+    interval: tuple[float, float] = (0.0, 1.0),
     beside: Tensor | None = None,  #            B C T H W: what is shown beside the latents
 ) -> Velocity:
     """The guided velocity of a canvas's latents, of the expert whose level it is.
 
-    scale: of both experts, or each has its own where it is what the first one likes.
+    scale: of both experts, or each has its own where it is what the first one likes. interval: the
+    levels at which it is guided; at others the branch of no words is not computed.
     """
     experts = [dit] if public.low is None else [dit, public.low]
     liked = public.model.guidance
@@ -145,9 +147,10 @@ def guided(
             both = [(n, torch.cat([states, against[0][1].to(states)])) for n, states in heard]
             shown = None if beside is None else _twice(beside)
             field = _field(public, expert, pair, both, _twice(noise), shown)
-            said = guidance.joint(said, field, own)
+            said = guidance.joint(said, field, own, interval=interval)
         elif own != 1:
-            said = guidance.cfg(said, _field(public, expert, board, against, noise, beside), own)
+            field = _field(public, expert, board, against, noise, beside)
+            said = guidance.cfg(said, field, own, interval=interval)
         fields.append(said)
     if public.low is None or public.boundary is None:
         return flow.instant(fields[0])

@@ -24,6 +24,7 @@ from worldreel.values import (
     number,
     parse_aspect,
     parse_canvas,
+    parse_interval,
     parse_keyframe,
     parse_region,
     parse_size,
@@ -68,6 +69,7 @@ class Request:
     seed: int | None = 0  # None: one above that of the clip under it
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
+    guidance_interval: Any = None  # levels at which guidance counts, "0.3:0.9" or a pair
     image: Any = _given()  # the first frame
     last_image: Any = _given()
     keyframes: Sequence[tuple[Any, ...]] = dataclasses.field(default=(), compare=False)
@@ -103,6 +105,7 @@ class Limits:
     max_side: int = 512
     default_steps: int = 20
     default_guidance: float = 4.5
+    default_interval: tuple[float, float] = (0.0, 1.0)
     max_prompt_characters: int = LONGEST_PROMPT
     reach: int = 2  # latents' worth of frames that a latent touches: its own, and those after it
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
@@ -127,6 +130,7 @@ class Plan:
     seed: int
     num_inference_steps: int
     guidance_scale: float
+    guidance_interval: tuple[float, float]
     timeline: Timeline  # where its parts stand in time
     framing: Framing  # and in the picture
     # Seconds of the result that are not as they were, with what lies in reach of what is new; on a
@@ -151,10 +155,10 @@ class Plan:
         """The plan as plain JSON values; of a picture or a clip only that there was one."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         line, framing = fields.pop("timeline"), fields.pop("framing")
-        for name in ("before", "after", "under"):
-            fields[name] = fields[name] is not None
+        fields |= {n: fields[n] is not None for n in ("before", "after", "under")}
         return fields | {
             "changed": list(self.changed),
+            "guidance_interval": list(self.guidance_interval),
             "references": len(self.references),
             "notes": list(self.notes),
             "ring": line.ring,
@@ -190,6 +194,7 @@ def plan(request: Request, limits: Limits) -> Plan:
     if seed is None:
         seed = 0 if request.under.seed is None else (request.under.seed + 1) % 2**64
     steps, guidance = request.num_inference_steps, request.guidance_scale
+    span = request.guidance_interval
     shown = line.window[1] * limits.frames_per_latent if clips else frames
     group, first = limits.frames_per_latent, line.paint[0] * limits.frames_per_latent - line.hidden
     last = (line.paint[1] + limits.reach - 1) * group - line.hidden
@@ -204,6 +209,7 @@ def plan(request: Request, limits: Limits) -> Plan:
         seed=operator.index(seed),
         num_inference_steps=limits.default_steps if steps is None else operator.index(steps),
         guidance_scale=limits.default_guidance if guidance is None else float(guidance),
+        guidance_interval=limits.default_interval if span is None else parse_interval(span),
         timeline=line,
         changed=(max(first, 0) / limits.fps, min(last, line.num_frames) / limits.fps),
         before=request.before,
@@ -295,6 +301,8 @@ def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
             raise RequestError(
                 f"the guidance scale must be from 0 to {MOST_GUIDANCE:g}, not {guidance:g}"
             )
+    if request.guidance_interval is not None:
+        parse_interval(request.guidance_interval)
     if not isinstance(request.model, str) or not request.model.strip():
         raise RequestError("the model must be a name or a folder, such as 'marble'")
     if not isinstance(request.keyframes, list | tuple):

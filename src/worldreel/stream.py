@@ -80,6 +80,7 @@ def stream(
     seed: int = 0,
     num_inference_steps: int | None = None,
     guidance_scale: float | None = None,
+    guidance_interval: Any = None,
     image: Any = None,
     rewrite: Any = False,
 ) -> Stream:
@@ -89,18 +90,11 @@ def stream(
     RequestError; what is made differently from what was asked stands in `Stream.notes`.
     """
     request = Request(
-        prompt=prompt,
-        negative_prompt=negative_prompt,
-        seconds=seconds,
-        size=size,
-        aspect=aspect,
-        seed=seed,
-        num_inference_steps=num_inference_steps,
-        guidance_scale=guidance_scale,
-        image=image,
-        rewrite=rewrite,
+        prompt=prompt, negative_prompt=negative_prompt, seconds=seconds, size=size, aspect=aspect,
+        seed=seed, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval, image=image, rewrite=rewrite,
         model=engine.settings.name,
-    )
+    )  # fmt: skip
     return opened(engine, request, tuple(then), pace)
 
 
@@ -288,7 +282,7 @@ class Stream:
 
         if scale == 1:
             return branches(1)
-        span = self.engine.settings.guidance_interval
+        span = self.course.plan.guidance_interval
         return flow.instant(guidance.joint(branches(1), branches(2), scale, interval=span))
 
     def _said(

@@ -111,6 +111,7 @@ class Tasks(ABC):
         seed: int = 0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """One video of words, 4 s of 256x144 for marble if nothing else is said.
@@ -136,6 +137,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -155,6 +157,7 @@ class Tasks(ABC):
         seed: int = 0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """The whole clip and what comes after it, or before it: so many seconds more.
@@ -173,6 +176,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -192,6 +196,7 @@ class Tasks(ABC):
         seed: int = 0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """Two clips, whole, with so many seconds between them that lead from one to the other."""
@@ -207,6 +212,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -225,6 +231,7 @@ class Tasks(ABC):
         seed: int = 0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """A video whose last frame is followed by its first.
@@ -246,6 +253,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -266,6 +274,7 @@ class Tasks(ABC):
         seed: int | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip of which a part is painted anew: missing frames, a thing in it, its margins.
@@ -291,6 +300,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -308,6 +318,7 @@ class Tasks(ABC):
         seed: int | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip with a span played again; frames outside of it, and of its reach, stay.
@@ -324,6 +335,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -344,6 +356,7 @@ class Tasks(ABC):
         seed: int = 0,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_interval: Any = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip as other words have it: at a strength of 0.3 shades change, at 0.6 ground, sky
@@ -364,6 +377,7 @@ class Tasks(ABC):
             seed=seed,
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)

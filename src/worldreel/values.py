@@ -72,6 +72,24 @@ def parse_span(span: object, fps: float) -> tuple[float, float | None]:
     return start, stop
 
 
+def parse_interval(interval: object) -> tuple[float, float]:
+    """Levels of noise, the lower first, from "0.3:0.9" or a pair; an end left open is 0 or 1."""
+    pair: Any = interval.split(":") if isinstance(interval, str) else interval
+    try:
+        low, high = (
+            default if end is None or end == "" else float(end)
+            for end, default in zip(pair, (0.0, 1.0), strict=True)
+        )
+    except (TypeError, ValueError, OverflowError):
+        low = high = math.nan
+    if not 0 <= low <= high <= 1:
+        raise RequestError(
+            "a guidance interval is LOW:HIGH, two levels of noise from 0 to 1 such as 0.3:0.9, not"
+            f" {short(interval)}"
+        )
+    return low, high
+
+
 def parse_region(region: object) -> Region:
     """(16, 0, 64, 48) from "16,0,64,48": x and y from the top left, width and height."""
     parts: Any = region.split(",") if isinstance(region, str) else region

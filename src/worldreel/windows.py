@@ -90,6 +90,7 @@ def _painted(stream: Stream, state: State, frames: np.ndarray) -> Tensor:
         _heard(stream, low, stop),
         lambda: engine.unsaid().to(engine.device) if against is None else against,
         scale=plan.guidance_scale,
+        interval=plan.guidance_interval,
         noise=noise,
         beside=beside,
     )

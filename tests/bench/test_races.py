@@ -201,11 +201,11 @@ def test_page_keeps_the_rest(tmp_path):
     file = tmp_path / "performance.md"
     first, last = page.marks("cpu")
     file.write_text(f"before\n{first}\nold\n\n{last}\nafter\n")
-    page.write(file, "cpu", machine.about(CPU), [])
+    page.write(file, "cpu", page.table(machine.about(CPU), []))
     text = file.read_text()
     assert text.startswith("before\n") and text.endswith(f"{last}\nafter\n")
     assert "old" not in text and f"torch {torch.__version__}" in text
-    with pytest.raises(RequestError, match="no place for the races on a gpu"):
+    with pytest.raises(RequestError, match="no place for the races of gpu"):
         page.check(file, "gpu")
 
 
@@ -218,7 +218,9 @@ def test_command(capsys, tmp_path, monkeypatch):
         (["--only", "C9"], "no race 'C9': there are C1, C2"),
         (["--races", "tpu"], "no races 'tpu': one of cpu, gpu"),
         (["--write", "--quick"], "--write is for a whole run"),
-        (["--write"], "no place for the races on a cpu"),
+        (["--write"], "no place for the races of cpu"),
+        (["--races", "length", "--write"], "no place for the races of length"),
+        (["--races", "length", "--only", "C1"], "leave out --only"),
     ]:
         assert main(["bench", *args]) == 2
         assert said in capsys.readouterr().err

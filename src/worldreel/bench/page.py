@@ -18,7 +18,7 @@ def marks(kind: str) -> tuple[str, str]:
 
 def table(about: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
     """All races as Markdown."""
-    lines = [_where(about), ""]
+    lines = [where(about), ""]
     lines += [
         "| race | theirs | ours | theirs, s | ours, s | times as fast | interval | memory, MiB"
         " | of the machine's matrix rate |",
@@ -31,7 +31,8 @@ def table(about: Mapping[str, Any], found: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _where(about: Mapping[str, Any]) -> str:
+def where(about: Mapping[str, Any]) -> str:
+    """The machine in a line."""
     said = (
         f"{about['machine']}, {about['cores']} cores, {about['threads']} threads,"
         f" {about['system']}, torch {about['torch']}, diffusers {about['diffusers']},"
@@ -94,17 +95,15 @@ def _about(race: Mapping[str, Any]) -> str:
     return " ".join([*parts, *race["notes"]])
 
 
-def write(
-    page: Path, kind: str, about: Mapping[str, Any], found: Sequence[Mapping[str, Any]]
-) -> None:
+def write(page: Path, kind: str, text: str) -> None:
     """Put a table in its place; all else on the page stays as it is."""
     check(page, kind)
-    text = page.read_text("utf-8")
+    whole = page.read_text("utf-8")
     first, last = marks(kind)
-    head, _, rest = text.partition(first)
+    head, _, rest = whole.partition(first)
     _, _, tail = rest.partition(last)
     with whole_file(page) as part:
-        part.write_text(f"{head}{first}\n{table(about, found)}\n\n{last}{tail}", "utf-8")
+        part.write_text(f"{head}{first}\n{text}\n\n{last}{tail}", "utf-8")
 
 
 def check(page: Path, kind: str) -> None:
@@ -113,6 +112,6 @@ def check(page: Path, kind: str) -> None:
     text = page.read_text("utf-8") if page.is_file() else ""
     if first not in text or last not in text:
         raise RequestError(
-            f"{page} is not here, or has no place for the races on a {kind}: run this in the "
+            f"{page} is not here, or has no place for the races of {kind}: run this in the "
             "folder of worldreel's sources"
         )

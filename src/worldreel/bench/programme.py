@@ -23,7 +23,7 @@ Build = Callable[[], Race]
 TINY = twins.config(dim=48, heads=2, layers=2, mlp=96, channels=4, text=16)
 TINY_CHUNKS = twins.config(dim=48, heads=2, layers=2, mlp=96, channels=4, text=16, patch=1)
 SMALL = twins.config(dim=384, heads=6, layers=12, mlp=1536, text=512)  # 30 M
-MARBLE = twins.config(dim=192, heads=3, layers=6, mlp=768, channels=48, text=192, patch=1)
+MARBLE = twins.config(dim=192, heads=3, layers=10, mlp=768, channels=48, text=192, patch=1)
 WAN_1B = twins.config(dim=1536, heads=12, layers=30, mlp=8960)
 WAN_14B = twins.config(dim=5120, heads=40, layers=40, mlp=13824)
 VAE = twins.vae_config()

@@ -19,7 +19,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command(context_settings={"help_option_names": ["-h", "--help"]})
 def bench(
-    races: Annotated[str, typer.Option(help="cpu (C1 to C8) or gpu (G1 to G8).")] = "cpu",
+    races: Annotated[
+        str, typer.Option(help="cpu (C1 to C8), gpu (G1 to G8), or length: 5 to 60 s, streamed.")
+    ] = "cpu",
     only: Annotated[
         str | None,
         typer.Option(metavar="KEYS", help="Some of them, as in C1,C3.", show_default="all"),
@@ -47,10 +49,12 @@ def bench(
 
     if write:
         page.check(page.PAGE, races)
+    if races == "length":
+        return _lengths(only, quick=quick, write=write, as_json=as_json, quiet=quiet)
     with progress(quiet=quiet) as told:
         answer = meeting.hold(races, only=only, quick=quick, told=told)
     if write:
-        page.write(Path(page.PAGE), races, answer["about"], answer["found"])
+        page.write(Path(page.PAGE), races, page.table(answer["about"], answer["found"]))
     if as_json:
         print(json.dumps(answer))
     elif not quiet:
@@ -58,3 +62,24 @@ def bench(
     if gone := meeting.void(answer):
         print(f"error: void, because outputs differ: {', '.join(gone)}", file=sys.stderr)
         raise typer.Exit(1)
+
+
+def _lengths(only: str | None, *, quick: bool, write: bool, as_json: bool, quiet: bool) -> None:
+    """What a long video costs, beside nobody: on a GPU where there is one."""
+    from worldreel.bench import machine, minutes, page
+    from worldreel.device import find_device
+
+    if only:
+        raise RequestError("--races length is one run: leave out --only")
+    where = find_device("auto")
+    name = "quick" if quick else "gpu" if where.type == "cuda" else "cpu"
+    with progress(quiet=quiet) as told:
+        found = minutes.measured(name, told)
+    about = machine.about(where)
+    text = f"{page.where(about)} {minutes.table(name, found)}"
+    if write:
+        page.write(Path(page.PAGE), "length", text)
+    if as_json:
+        print(json.dumps({"races": "length", "quick": quick, "about": about, **found}))
+    elif not quiet:
+        print(text)

@@ -10,6 +10,7 @@ from worldreel.cli.options import (
     Clip,
     Fit,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Model,
@@ -42,6 +43,7 @@ def connect(
     size: Fit = None,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -63,6 +65,7 @@ def connect(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

@@ -12,6 +12,7 @@ from worldreel.cli.options import (
     Clip,
     Fit,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Mask,
@@ -53,6 +54,7 @@ def edit(
     size: Fit = None,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -76,6 +78,7 @@ def edit(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

@@ -12,6 +12,7 @@ from worldreel.cli.options import (
     Clip,
     Fit,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Model,
@@ -46,6 +47,7 @@ def extend(
     size: Fit = None,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -67,6 +69,7 @@ def extend(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

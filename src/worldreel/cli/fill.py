@@ -13,6 +13,7 @@ from worldreel.cli.options import (
     Clip,
     Fit,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Mask,
@@ -57,6 +58,7 @@ def fill(
     size: Fit = None,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -82,6 +84,7 @@ def fill(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

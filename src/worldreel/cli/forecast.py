@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def foretell(
-    request: Request, *, told: bool, weights: str = "auto"
+    request: Request, *, told: bool, weights: str = "auto", written: bool = False
 ) -> tuple[Plan | None, Division | None]:
     """The plan of a request's memory, and who does what where there are several processes.
 
@@ -48,6 +48,7 @@ def foretell(
         levels=2 if asked.clips or asked.timeline.keyframes else 1,
         device=where,
         bits8=weights == "int8",
+        written=written,
     )
     if made.chosen is None and not told:
         raise RequestError(f"{model.name}: {'; '.join(made.advice)} (--plan shows all of it)")

@@ -11,6 +11,7 @@ from worldreel.cli.options import (
     MARBLE,
     AsJson,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Model,
@@ -110,6 +111,7 @@ def generate(
     variations: Variations = 1,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -143,6 +145,7 @@ def generate(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

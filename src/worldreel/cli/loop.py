@@ -11,6 +11,7 @@ from worldreel.cli.options import (
     MARBLE,
     AsJson,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Model,
@@ -64,6 +65,7 @@ def loop(
     variations: Variations = 1,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -89,6 +91,7 @@ def loop(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

@@ -18,7 +18,7 @@ from worldreel.cli.forecast import foretell, noted, way
 from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
-from worldreel.output import check_sheet, check_writable
+from worldreel.output import WHOLE, check_sheet, check_writable
 from worldreel.request import (
     LONGEST_PROMPT,
     Request,
@@ -93,7 +93,8 @@ def make(
     request, kinds = _opened(dataclasses.replace(request, prompt=read_prompt(request.prompt))), []
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
-    foretold, divided = foretell(request, told=files.plan, weights=files.weights)
+    written = Path(files.output or "").suffix.lower() not in WHOLE
+    foretold, divided = foretell(request, told=files.plan, weights=files.weights, written=written)
     notes = [*notes, *noted(foretold)]
     if files.plan:
         told = [one for one in (foretold, divided) if one is not None]
@@ -138,21 +139,19 @@ def make(
             began = time.perf_counter()
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", RequestWarning)  # they are among the notes
-                video = engine.make(dataclasses.replace(request, seed=seed), progress=told)
-            told("save", 0, 1)
+                film = engine.film(dataclasses.replace(request, seed=seed), progress=told)
+            told("save", 0, 1)  # decoded on its way
             saving = time.perf_counter()
             with warnings.catch_warnings(record=True) as warned:
                 warnings.simplefilter("always")
-                path = video.save(one, sidecar=files.latents)
-                if sheet is not None:
-                    video.save_contact_sheet(sheet)
+                path = film.save(one, sidecar=files.latents, sheet=sheet)
             told("save", 1, 1)
-            took = {"load": loaded, **(video.metadata.get("seconds") or {})}
-            took["save"] = time.perf_counter() - saving
+            took = {"load": loaded, **film.metadata["seconds"]}
+            took["save"] = time.perf_counter() - saving - took["decode"]
             took["total"] = time.perf_counter() - began + loaded
-            found = [*notes, *(n for n in video.notes if n not in notes)]
+            found = [*notes, *(n for n in film.notes if n not in notes)]
             found += {str(w.message): None for w in warned if w.category is UserWarning}
-            answer = _answer(video, request, path, kind, sheet, seed, took, found)
+            answer = _answer(film, request, path, kind, sheet, seed, took, found)
             answers.append(answer)
             if not (files.as_json or files.quiet):
                 _tell(answer)
@@ -161,7 +160,7 @@ def make(
 
 
 def _answer(
-    video: Any,
+    film: Any,
     request: Request,
     path: Path,
     kind: str,
@@ -170,9 +169,9 @@ def _answer(
     took: Mapping[str, float],
     notes: list[str],
 ) -> dict[str, Any]:
-    made = video.metadata.get("request") or {}
-    words = {"read": [], "mapped": {}, "ignored": [], **(video.metadata.get("words") or {})}
-    f, height, width, _ = video.frames.shape
+    made = film.metadata.get("request") or {}
+    words = {"read": [], "mapped": {}, "ignored": [], **(film.metadata.get("words") or {})}
+    width, height = film.size
     beside = provenance.sidecar_path(path) if kind == ".mp4" else None
     return {
         "path": str(path),
@@ -181,14 +180,14 @@ def _answer(
         "contact_sheet": sheet,
         "width": width,
         "height": height,
-        "num_frames": f,
-        "fps": video.fps,
+        "num_frames": film.num_frames,
+        "fps": film.fps,
         "seed": made.get("seed", seed),
         "model": request.model,
         "prompt": made.get("prompt", request.prompt),
         "changed": made.get("changed"),
-        "clip_id": video.metadata.get("clip_id"),
-        "lineage": video.metadata.get("lineage") or [],
+        "clip_id": film.metadata.get("clip_id"),
+        "lineage": film.metadata.get("lineage") or [],
         "seconds": {stage: round(s, 3) for stage, s in took.items()},
         "peak_memory": peak_memory(),
         "words": {**words, "read": list(words["read"]), "ignored": list(words["ignored"])},

@@ -96,6 +96,15 @@ Guidance = Annotated[
         show_default=f"{MARBLE.default_guidance:g}",
     ),
 ]
+Interval = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LOW:HIGH",
+        help="Levels of noise at which guidance counts, 0 (none left) to 1, such as 0.3:0.9: a "
+        "step at another costs half.",
+        show_default="0:1",
+    ),
+]
 Negative = Annotated[str, typer.Option(help="What it should not show.")]
 Model = Annotated[
     str,

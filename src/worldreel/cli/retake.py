@@ -11,6 +11,7 @@ from worldreel.cli.options import (
     Clip,
     Fit,
     Guidance,
+    Interval,
     Latents,
     Lora,
     Model,
@@ -42,6 +43,7 @@ def retake(
     size: Fit = None,
     steps: Steps = None,
     guidance_scale: Guidance = None,
+    guidance_interval: Interval = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -64,6 +66,7 @@ def retake(
         negative_prompt=negative_prompt,
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
+        guidance_interval=guidance_interval,
         model=model,
     )
     files = Files(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _MOST = 127
+_AT_ONCE = 1 << 18  # numbers
 
 
 class Linear8(nn.Module):
@@ -32,11 +33,25 @@ class Linear8(nn.Module):
         return functional.linear(input, weight, bias)
 
 
-def rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """A matrix as whole numbers, int8, and the scale of each row, fp32: rows columns, rows 1."""
-    weight = weight.float()
-    scale = (weight.abs().amax(1, keepdim=True) / _MOST).clamp_min(1e-30)
-    return (weight / scale).round_().to(torch.int8), scale
+def places8(rows: int, columns: int, device: torch.device | str) -> tuple[Tensor, Tensor]:
+    """Room for a matrix in 8 bits: whole numbers, rows columns, and scales, rows 1, fp32."""
+    whole = torch.empty(rows, columns, dtype=torch.int8, device=device)
+    return whole, torch.empty(rows, 1, device=device)
+
+
+def rounded(weight: Tensor, into: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    """A matrix as whole numbers, and the scale of each row, in their `places8`.
+
+    Some rows at a time: fp32 of all of them would be four times what stays.
+    """
+    rows, columns = weight.shape
+    whole, scale = into or places8(rows, columns, weight.device)
+    few = max(1, _AT_ONCE // columns)
+    for part, out, own in zip(weight.split(few), whole.split(few), scale.split(few), strict=True):
+        fine = part.float()
+        own.copy_(fine.abs().amax(1, keepdim=True)).div_(_MOST).clamp_min_(1e-30)
+        out.copy_((fine / own).round_())
+    return whole, scale
 
 
 @torch.no_grad()

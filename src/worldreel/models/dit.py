@@ -9,7 +9,7 @@ Shapes: B batch, N tokens, K levels, L words, D width, E text width, C latent ch
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,7 +38,7 @@ Around = tuple[Tensor, Tensor, int, int]  # positions of queries, of keys, perio
 class Read:
     """Words as every block's keys and values, and how many painted tokens read them."""
 
-    keys: list[Tensor]  # layers of B H L d
+    keys: list[Tensor]  # layers of B H L d, and after these VACE's blocks
     values: list[Tensor]
     mask: Tensor | None  # B L
     tokens: int | None = None  # None: all
@@ -195,8 +195,12 @@ class DiT(nn.Module):
 
     @property
     def all_blocks(self) -> list[nn.Module]:
-        """Its own blocks, then VACE's."""
-        return [*self.blocks, *(self.vace.blocks if self.vace is not None else ())]
+        """Its own blocks and VACE's, in the order of their use."""
+        blocks = list(self.blocks)
+        if self.vace is not None:
+            for layer, block in [*zip(self.vace.layers, self.vace.blocks, strict=True)][::-1]:
+                blocks.insert(layer + 1, block)
+        return blocks
 
     @torch.no_grad()
     def init(self, generator: torch.Generator) -> DiT:
@@ -235,11 +239,12 @@ class DiT(nn.Module):
                 raise ValueError("no words: this preset has no null word, so it needs a prompt")
             needs_mask = mask is not None
             h = self.text_in(torch.cat(parts, dim=1).to(self.dtype))
-            pairs = [block.cross_attn.read(h) for block in self.all_blocks]  # type: ignore[operator]
+            read = {block: block.cross_attn.read(h) for block in self.all_blocks}  # type: ignore[operator]
+            own = [*self.blocks, *(self.vace.blocks if self.vace is not None else ())]
             out.append(
                 Read(
-                    keys=[k for k, _ in pairs],
-                    values=[v for _, v in pairs],
+                    keys=[read[block][0] for block in own],
+                    values=[read[block][1] for block in own],
                     mask=torch.cat(masks, dim=1) if needs_mask else None,
                     tokens=tokens,
                 )
@@ -311,9 +316,9 @@ class DiT(nn.Module):
         h = self.patch_in(x.to(self.dtype)).float()  #                       B N D
         waiting = h if through is not None else None
         full = thin = (mod, rope)
-        hints: dict[int, Tensor] = {}
+        beside = None  #                                                     VACE's stream, B N D
         if self.vace is not None and control is not None:
-            hints = self.vace(control.to(self.dtype), h, self._beside(mod, rope, words))
+            beside = self.vace.begin(control.to(self.dtype), h)
         end = len(self.blocks) - 1
         middle = range(1, end) if through is not None else range(0)
         if through is not None:
@@ -329,27 +334,17 @@ class DiT(nn.Module):
             heard = [w.layer(i) for w in words]
             mod, rope = thin if i in middle else full
             h = block(h, mod, rope, heard, self.dtype, (), past, around)[0]
-            if i in hints:
-                h = h + hints[i]
+            if self.vace is not None and beside is not None and i in self.vace.layers:
+                place = self.vace.layers.index(i)
+                heard = [w.layer(len(self.blocks) + place) for w in words]
+                beside = self.vace.blocks[place](beside, mod, rope, heard, self.dtype)[0]
+                h = h + self.vace.hint(place, beside, self.dtype)
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
         h = modulated(h, last[:, :, 0], last[:, :, 1], self.preset.eps)
         out = self.head(h.to(self.dtype)).float()  #                         B N C
         if self.preset.predicts == "v":
             return out
         return (x - out) / _gather(level, which)[..., None].clamp_min(_LEAST)
-
-    def _beside(
-        self, mod: Tensor, rope: Rope, words: Sequence[Read]
-    ) -> Callable[[int, Tensor], Tensor]:
-        """VACE's blocks, by number, as functions of the stream; their words follow ours."""
-        assert self.vace is not None
-        blocks, own = self.vace.blocks, len(self.blocks)
-
-        def through(i: int, c: Tensor) -> Tensor:
-            heard = [w.layer(own + i) for w in words]
-            return blocks[i](c, mod, rope, heard, self.dtype)[0]
-
-        return through
 
     def flops(self, tokens: int, words: int, *, through: int | None = None) -> float:
         """Floating-point operations of one clip's forward pass, its words read anew.

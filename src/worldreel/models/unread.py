@@ -7,13 +7,15 @@ unread.lay(module), unread.read(name)             each when it is asked for
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError
-from worldreel.models.bits8 import Linear8, rounded
+from worldreel.models.bits8 import Linear8, places8, rounded
 from worldreel.models.wan_files import FETCH, Tensors
 from worldreel.models.wan_names import Place
 from worldreel.progress import Progress, silent
@@ -99,7 +101,10 @@ class Unread:
         for n, name in enumerate(names):
             told("load", n, len(names))
             _put(module, name, self.read(name).to(device))
+            if self.eight:  # what was read is twice what stays, and leaves gaps between it
+                give_back()
         told("load", len(names), len(names))
+        give_back()
 
     def name_of(self, slot: Tensor) -> str | None:
         """The name of a parameter that `lay` made, or None for any other tensor."""
@@ -113,7 +118,10 @@ class Unread:
         if layer not in self.eight or leaf == "bias":
             return self._whole(name)
         if self._rounded is None or self._rounded[0] != layer:
-            self._rounded = layer, rounded(self._whole(f"{layer}.weight"))
+            # what stays has its place before what is read for it, which then leaves no gap below
+            rows, columns = self._own[f"{layer}.weight"].shape
+            into = places8(rows, columns, "cpu")
+            self._rounded = layer, rounded(self._whole(f"{layer}.weight"), into)
         whole, scale = self._rounded[1]
         if leaf == "scale":
             self._rounded = None
@@ -131,6 +139,21 @@ class Unread:
             rows = len(value)
             made[rows * place.part : rows * (place.part + 1)].copy_(value)
         return made if self.change is None else self.change(name, made)
+
+
+def give_back() -> None:
+    """Give the system what was freed: glibc keeps it, as long as tensors are below 32 MiB."""
+    trim = _trimming()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trimming() -> Callable[[int], int] | None:
+    try:
+        return ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # not glibc
+        return None
 
 
 def _put(module: nn.Module, name: str, value: Tensor) -> nn.Parameter:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 from worldreel.models.attention import Linear
@@ -24,33 +25,34 @@ class Hint(nn.Module):
 
 
 class Vace(nn.Module):
-    """Hints for the layers that `preset.control` names, from control tokens B N C."""
+    """Hints for the layers that `preset.control` names, from control tokens B N C.
+
+    h = the transformer's stream before its first block; c = begin(control, h); then, after a layer
+    of `layers`, its block goes over c and `hint` of that is added to the stream: one hint is there
+    at a time.
+    """
 
     def __init__(self, preset: DitPreset, block: Callable[[DitPreset], nn.Module]) -> None:
         super().__init__()
-        p = preset
-        if 0 not in p.control or max(p.control) >= p.layers:
-            raise ValueError(f"hints after layers {p.control} of {p.layers}: 0 must be among them")
-        self.layers = p.control
+        p, layers = preset, preset.control
+        if 0 not in layers or max(layers) >= p.layers or list(layers) != sorted(set(layers)):
+            raise ValueError(
+                f"hints after layers {layers} of {p.layers}: 0 must be among them, and each come"
+                " once, in order"
+            )
+        self.layers = layers
         self.patch_in = Linear(p.control_channels * p.patch**2, p.dim)
-        self.blocks = nn.ModuleList(block(p) for _ in p.control)
-        self.hints = nn.ModuleList(Hint(p.dim, first=i == 0) for i in range(len(p.control)))
+        self.blocks = nn.ModuleList(block(p) for _ in layers)
+        self.hints = nn.ModuleList(Hint(p.dim, first=i == 0) for i in range(len(layers)))
 
-    def forward(
-        self, control: Tensor, h: Tensor, through: Callable[[int, Tensor], Tensor]
-    ) -> dict[int, Tensor]:
-        """{layer: what is added after it}.
+    def begin(self, control: Tensor, h: Tensor) -> Tensor:
+        """VACE's stream B N D, fp32, of control tokens and what the first block is given."""
+        first = self.hints[0]
+        assert isinstance(first, Hint) and first.into is not None
+        return (first.into(self.patch_in(control)) + h).float()
 
-        h: B N D, what the transformer's first block is given. through: a block of these, by its
-        number, as a function of the stream B N D alone.
-        """
-        dtype = control.dtype
-        c = self.patch_in(control)
-        hints = {}
-        for i, (layer, around) in enumerate(zip(self.layers, self.hints, strict=True)):
-            assert isinstance(around, Hint)
-            if around.into is not None:
-                c = around.into(c) + h
-            c = through(i, c.float())
-            hints[layer] = around.hint(c.to(dtype)).float()
-        return hints
+    def hint(self, place: int, c: Tensor, dtype: torch.dtype) -> Tensor:
+        """What is added after a layer, by its place, B N D fp32: of the stream after its block."""
+        around = self.hints[place]
+        assert isinstance(around, Hint)
+        return around.hint(c.to(dtype)).float()
