@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 
 from worldreel.cli.progress import progress
 from worldreel.engine import Engine, load
-from worldreel.errors import RequestWarning
+from worldreel.request import RequestWarning
 from worldreel.eval.cases import SIZE, cases
 from worldreel.output import whole_file
 
