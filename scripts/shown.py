@@ -19,9 +19,9 @@ from PIL import Image, ImageDraw
 
 from worldreel.cli.progress import progress
 from worldreel.engine import Engine, load
-from worldreel.request import RequestWarning
 from worldreel.eval.cases import SIZE, cases
 from worldreel.output import whole_file
+from worldreel.request import RequestWarning
 
 ROOT = Path(__file__).parents[1]
 SENTENCES = (

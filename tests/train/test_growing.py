@@ -61,7 +61,7 @@ def test_it_says_to_the_bit_what_the_small_one_says(task):
 
 def few_draw(board: Canvas, noise: torch.Tensor) -> few.Draw:
     nothing = torch.zeros(0)
-    rows = {"sigmas": nothing, "first": nothing, "last": nothing, "silent": nothing}
+    rows = {"sigmas": nothing, "first": nothing, "last": nothing, "target": nothing}
     context = torch.full((len(noise), 1), 0.2)
     return few.Draw(noise=noise, context=context, freedom=board.freedom, **rows)
 
