@@ -10,6 +10,7 @@ sentences. Some minutes on two cores; needs MuJoCo.
 from __future__ import annotations
 
 import argparse
+import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +39,7 @@ SENTENCES = (
     "an orange fish swims to the left in a coral reef",
     "a black car drives to the right in the desert",
 )
-ACROSS, LABEL = 3, 24  # clips beside each other, and pixels below each
+ACROSS, LABEL = 3, 36  # clips beside each other, and pixels below each
 SEEDS, BROAD = 64, 8
 QUALITY, MILLISECONDS = 70, 83
 
@@ -64,12 +65,7 @@ def sheet(pictures: Sequence[np.ndarray], labels: Sequence[str], across: int) ->
 
 
 def broken(label: str, width: int) -> str:
-    """In two lines, of which the first is as full as it can be."""
-    most = width // 5
-    if len(label) <= most:
-        return label
-    cut = label.rfind(" ", 0, most)
-    return label[:cut] + "\n" + label[cut + 1 :]
+    return "\n".join(textwrap.wrap(label, width // 5))
 
 
 def moving(made: Sequence[np.ndarray], file: Path) -> None:
