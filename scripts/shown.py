@@ -65,7 +65,7 @@ def sheet(pictures: Sequence[np.ndarray], labels: Sequence[str], across: int) ->
 
 
 def broken(label: str, width: int) -> str:
-    return "\n".join(textwrap.wrap(label, width // 5))
+    return "\n".join(textwrap.wrap(label, width * 10 // 47))
 
 
 def moving(made: Sequence[np.ndarray], file: Path) -> None:
