@@ -27,7 +27,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+
+from worldreel.bench.minutes import Letters
 
 STEPS = 2
 WITHIN = 0.2  # of what was taken: what the plan promises on a CPU
@@ -98,17 +99,6 @@ LARGE = (
     Run(net=Net(dim=1536, mlp=8960, layers=12), bits8=True),
     Run(net=Net(dim=1536, mlp=8960, layers=6, dtype="float32")),
 )
-
-
-class Letters(nn.Module):
-    """In place of UMT5: a row for each letter."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.table = nn.Parameter(torch.ones(256, width), requires_grad=False)
-
-    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return self.table[ids] * mask[..., None]
 
 
 def written(net: Net, folder: Path) -> None:

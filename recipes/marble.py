@@ -11,7 +11,7 @@ Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m worldreel train dit marble:deeper \\
         --out runs/marble-deeper
 
-The transformer is small first and then grown (docs/LOG.md). The packaged weights are of six layers,
+The transformer is small first and then grown (docs/LOG.md). The packaged weights are of ten layers,
 from a run without the phase in which streams are learned (docs/stream.md).
 
 Training seeds start at 200,000; weights are chosen on seeds from 100,000; figures are reported on

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from worldreel.bench import machine, twins
+from worldreel.bench import machine, programme, twins
 from worldreel.bench.passes import formats
 from worldreel.course import Pace
 from worldreel.engine import Engine
@@ -38,19 +38,17 @@ SIZES: dict[str, dict[str, Any]] = {
         "pace": Pace(window=3, advance=1, context_level=0.0, anchor=0), "steps": 2,
     },
     "cpu": {
-        "net": twins.config(dim=384, heads=6, layers=12, mlp=1536, text=512),
-        "vae": twins.vae_config(base=16), "size": (256, 144), "seconds": (5, 10, 20, 40, 60),
-        "pace": None, "steps": 4,
+        "net": programme.SMALL, "vae": twins.vae_config(base=16), "size": (256, 144),
+        "seconds": (5, 10, 20, 40, 60), "pace": None, "steps": 4,
     },
     "gpu": {
-        "net": twins.config(dim=1536, heads=12, layers=30, mlp=8960),
-        "vae": twins.vae_config(), "size": (832, 480), "seconds": (5, 10, 20, 40, 60),
-        "pace": None, "steps": 4,
+        "net": programme.WAN_1B, "vae": programme.VAE, "size": (832, 480),
+        "seconds": (5, 10, 20, 40, 60), "pace": None, "steps": 4,
     },
 }  # fmt: skip
 
 
-class _Letters(nn.Module):
+class Letters(nn.Module):
     """In place of UMT5: a row for each letter."""
 
     def __init__(self, width: int) -> None:
@@ -65,7 +63,7 @@ class _Letters(nn.Module):
 def model_of(asked: Mapping[str, Any], device: torch.device) -> Engine:
     """An engine of random public weights."""
     public = Public(model=next(m for m in MODELS if m.name == "wan2.1-t2v-1.3b"))
-    text = WanText(lambda said: [*said.encode(), 1], _Letters(asked["net"]["text_dim"]))
+    text = WanText(lambda said: [*said.encode(), 1], Letters(asked["net"]["text_dim"]))
     dtype = formats(device)[-1]
     return Engine(
         settings=replace(public.settings, name="random Wan"),
