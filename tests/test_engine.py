@@ -195,7 +195,7 @@ def plain_velocity(dit, x, kept, sigma, states):
     attention = functional.scaled_dot_product_attention
     for i, block in enumerate(dit.blocks):
         m = (block.table[:, None] + mod).unbind(2)
-        q, k, v = block.self_attn.project(modulated(h, m[0], m[1], block.eps))
+        q, k, v = block.self_attn.project(modulated(h, m[0], m[1], block.eps, h.dtype))
         out = attention(rotate(q, rope), rotate(k, rope), v, attn_mask=seen)
         h = h + m[2] * block.self_attn.merge(out)
         cross = block.cross_attn
@@ -204,10 +204,12 @@ def plain_velocity(dit, x, kept, sigma, states):
         )
         out = attention(q, read.keys[i], read.values[i], attn_mask=said)
         h = h + cross.out(rearrange(out, "b h n d -> b n (h d)"))
-        y = functional.gelu(block.mlp_in(modulated(h, m[3], m[4], block.eps)), approximate="tanh")
+        y = functional.gelu(
+            block.mlp_in(modulated(h, m[3], m[4], block.eps, h.dtype)), approximate="tanh"
+        )
         h = h + m[5] * block.mlp_out(y)
     last = dit.table[:, None] + _gather(emb, which)[:, :, None]
-    h = dit.head(modulated(h, last[:, :, 0], last[:, :, 1], dit.preset.eps))
+    h = dit.head(modulated(h, last[:, :, 0], last[:, :, 1], dit.preset.eps, h.dtype))
     return rearrange(h, "b (t h w) c -> b c t h w", t=grid[0], h=grid[1])
 
 

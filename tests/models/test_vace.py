@@ -53,7 +53,7 @@ def all_first(model, x, level, target, which, pos, words, control):
         if i in hints:
             h = h + hints[i]
     last = model.table[:, None] + emb[:, :1, None]
-    return model.head(modulated(h, last[:, :, 0], last[:, :, 1], p.eps).to(dtype)).float()
+    return model.head(modulated(h, last[:, :, 0], last[:, :, 1], p.eps, dtype)).float()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -16,15 +16,46 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worldreel.models import rowwise
+from worldreel.models.rowwise import rotate
+
 _CACHED = 1 << 20  # scores at a time: 2 MiB of bf16, about what a core keeps at hand
+
+
+# What this processor's library of products can do, which other makes of torch may lack.
+_FUSES = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+_TILES = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 class Linear(nn.Linear):
     """A linear layer that computes in its input's dtype, whatever its weights are stored in."""
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, *, gelu: bool = False) -> Tensor:
+        """The layer's output, or its GELU by the tanh approximation."""
+        weight = self.weight.to(input.dtype)
         bias = None if self.bias is None else self.bias.to(input.dtype)
-        return functional.linear(input, self.weight.to(input.dtype), bias)
+        if _FUSES and _plain_bf16(input):
+            # bias and GELU within the product: half the time of three passes, and one rounding
+            then = ("gelu", [], "tanh") if gelu else ("none", [], "")
+            return torch.ops.mkldnn._linear_pointwise(input, weight, bias, *then)
+        y = functional.linear(input, weight, bias)
+        if not gelu:
+            return y
+        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+            return functional.gelu(y, approximate="tanh")
+        return torch.ops.aten.gelu_(y, approximate="tanh")
+
+
+def in_tiles(x: Tensor) -> bool:
+    """Whether products of x are taken in tiles (bf16 on a CPU that has AMX): several times as fast
+    as elsewhere, so that a pass over memory costs more than the products that it saves."""
+    return _TILES and x.device.type == "cpu" and x.dtype == torch.bfloat16
+
+
+def _plain_bf16(x: Tensor) -> bool:
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return False
+    return x.device.type == "cpu" and x.dtype == torch.bfloat16
 
 
 class RMSNorm(nn.Module):
@@ -36,32 +67,20 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type == "cpu" and not torch.is_grad_enabled():
-            return self._by_root(x)
-        y = functional.rms_norm(x.float(), x.shape[-1:], self.weight.float(), self.eps)
-        return y.to(x.dtype)
-
-    def _by_root(self, x: Tensor) -> Tensor:
-        """The same with one fp32 copy of x in place of the three that torch's takes on a CPU."""
-        y = x.float()
-        root = torch.linalg.vector_norm(y, dim=-1, keepdim=True)
-        root = root.square_().div_(x.shape[-1]).add_(self.eps).rsqrt_()
-        y = y * root if y is x else y.mul_(root)
-        return y.mul_(self.weight).to(x.dtype)
+        return rowwise.rms_norm(x, self.weight, self.eps)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tensor:
     """softmax(q k^T / sqrt(d)) v for B H N d; mask (B, M), True where a key may be seen.
 
-    On a CPU, plain products are used while a gradient is recorded (`_InParts`), because the fused
-    kernel's backward is several times slower there in bf16, and for bf16 at all times
-    (`_attend_in_parts`).
+    On a CPU, the fused kernel's backward is several times slower in bf16 than plain products
+    (`_InParts`), and its forward twice as slow where bf16 is not multiplied in tiles.
     """
     bias = None if mask is None else mask[:, None, None, :]
     recorded = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad or v.requires_grad)
     if q.device.type == "cpu" and recorded:
         return _InParts.apply(q, k, v, bias)
-    if q.device.type == "cpu" and q.dtype == torch.bfloat16:
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and not in_tiles(q):
         return _attend_in_parts(q, k, v, bias)
     return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
 
@@ -69,8 +88,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None = None) -> Tenso
 def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """`attend` by plain products, some queries at a time, so that scores stay in the cache.
 
-    For bf16 on a CPU: twice as fast as the fused kernel, which multiplies it no faster than fp32
-    (`benchmarks/run.py`). Scores are rounded to bf16, as in training.
+    For bf16 on a CPU without tiles: twice as fast there as the fused kernel, which multiplies it
+    no faster than fp32; with tiles it takes twice the kernel's time (`benchmarks/run.py`). Scores
+    are rounded to bf16.
     """
     b, heads, n, d = q.shape
     q, keys = q * (1 / math.sqrt(d)), k.transpose(-1, -2)
@@ -87,12 +107,14 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Te
 
 
 class _InParts(torch.autograd.Function):
-    """`_attend_in_parts` with a gradient, for which scores are computed again, some heads at a
-    time: kept from the forward pass they would be most of a training step's memory."""
+    """Attention with a gradient, for which scores are computed again, some heads at a time: kept
+    from the forward pass they would be most of a training step's memory."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(q, k, v, bias)
+        if in_tiles(q):
+            return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         return _attend_in_parts(q, k, v, bias)
 
     @staticmethod
@@ -134,15 +156,6 @@ def rotary(pos: Tensor, head_dim: int, theta: float = 10000.0) -> tuple[Tensor, 
         angles.append(pos[..., axis, None].double() * theta**-step)
     angle = torch.cat(angles, dim=-1)
     return angle.cos().float(), angle.sin().float()
-
-
-def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
-    """Turn every head's pairs by the tokens' angles. x: B H N d, rope: B N d/2 each."""
-    cos, sin = rope[0][:, None], rope[1][:, None]
-    a, b = x.float().chunk(2, dim=-1)
-    left = (a * cos).addcmul_(b, sin, value=-1).to(x.dtype)
-    right = (a * sin).addcmul_(b, cos).to(x.dtype)
-    return torch.cat([left, right], dim=-1)
 
 
 class SelfAttention(nn.Module):

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worldreel.models import rowwise
 from worldreel.models.attention import (
     CrossAttention,
     Linear,
@@ -67,12 +68,17 @@ class Context:
 _LEAST = 0.05  # level below which a velocity is not divided out of clean latents
 
 
-def modulated(x: Tensor, shift: Tensor, scale: Tensor, eps: float) -> Tensor:
-    """The layer norm of x, scaled and shifted, in fp32; shift and scale are B 1|N D."""
-    x = x.float()
-    if shift.shape[:2] == (1, 1):  # one row for all tokens: the norm's kernel does it on its way
-        return functional.layer_norm(x, x.shape[-1:], 1 + scale[0, 0], shift[0, 0], eps)
-    return torch.addcmul(shift, functional.layer_norm(x, x.shape[-1:], eps=eps), 1 + scale)
+def modulated(x: Tensor, shift: Tensor, scale: Tensor, eps: float, dtype: torch.dtype) -> Tensor:
+    """The layer norm of x, scaled and shifted, in fp32, as dtype; shift and scale are B 1|N D."""
+    if shift.shape[1] == 1:
+        return rowwise.layer_norm(x, 1 + scale, shift, eps, dtype)
+    y = functional.layer_norm(x, x.shape[-1:], eps=eps)
+    return torch.addcmul(shift, y, 1 + scale).to(dtype)
+
+
+def gate(x: Tensor, by: Tensor, h: Tensor) -> Tensor:
+    """The stream x, B N D in fp32, and by times h; by is B 1|N D."""
+    return rowwise.gated(x, by, h) if by.shape[1] == 1 else torch.addcmul(x, by, h)
 
 
 def sinusoids(level: Tensor, dim: int) -> Tensor:
@@ -114,7 +120,7 @@ class Block(nn.Module):
         """
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
         q, k, v = self.self_attn.project(  #                                 B H N d
-            modulated(x, m[0], m[1], self.eps).to(dtype)
+            modulated(x, m[0], m[1], self.eps, dtype)
         )
         kept = (k, v) if keep else None
         if around is not None:
@@ -132,8 +138,10 @@ class Block(nn.Module):
             else:
                 h = attend(q, k, v)
         del q, k, v
-        x = torch.addcmul(x, m[2], self.self_attn.merge(h))
-        h = self.norm(x).to(dtype)
+        x = gate(x, m[2], self.self_attn.merge(h))
+        h = rowwise.layer_norm(
+            x, self.norm.weight[None, None], self.norm.bias[None, None], self.eps, dtype
+        )
         said, start = [], 0
         for words_k, words_v, mask, tokens in heard:
             stop = h.shape[1] if tokens is None else start + tokens
@@ -141,14 +149,10 @@ class Block(nn.Module):
             start = stop
         x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
         del said
-        h = modulated(x, m[3], m[4], self.eps).to(dtype)
-        h = self.mlp_in(h)
-        if torch.is_grad_enabled():
-            h = functional.gelu(h, approximate="tanh")
-        else:
-            torch.ops.aten.gelu_(h, approximate="tanh")
+        h = modulated(x, m[3], m[4], self.eps, dtype)
+        h = self.mlp_in(h, gelu=True)
         h = self.mlp_out(h)
-        return torch.addcmul(x, m[5], h), kept
+        return gate(x, m[5], h), kept
 
 
 def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:
@@ -340,8 +344,8 @@ class DiT(nn.Module):
                 beside = self.vace.blocks[place](beside, mod, rope, heard, self.dtype)[0]
                 h = h + self.vace.hint(place, beside, self.dtype)
         last = self.table[:, None] + _gather(emb, which)[:, :, None]  #      B 1|N 2 D
-        h = modulated(h, last[:, :, 0], last[:, :, 1], self.preset.eps)
-        out = self.head(h.to(self.dtype)).float()  #                         B N C
+        h = modulated(h, last[:, :, 0], last[:, :, 1], self.preset.eps, self.dtype)
+        out = self.head(h).float()  #                         B N C
         if self.preset.predicts == "v":
             return out
         return (x - out) / _gather(level, which)[..., None].clamp_min(_LEAST)

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from worldreel.models.attention import in_tiles
+
 _PAIRED = 2048  # places of all frames: below, sums of weights cost more than products saved
 CACHED = 1 << 14  # places of a frame that are worked on together
 _NORMED = 1 << 12  # and that are normed together
@@ -89,7 +91,7 @@ class CausalConv(nn.Conv3d):
         fresh = not past.knows(self)
         past.hold(self, room, self.depth)
         few = room.shape[1] < 4 or room.shape[2] * room.shape[3] * (room.shape[1] - 2) < _PAIRED
-        if few or room.device.type != "cpu" or self.kernel_size != (3, 3, 3):
+        if few or room.device.type != "cpu" or self.kernel_size != (3, 3, 3) or in_tiles(room):
             return self.through(room)
         return self._in_pairs(room, fresh)
 
@@ -159,16 +161,15 @@ class ActiveConv(nn.Module):
         """What the convolution goes over, in its room: x is not needed any more."""
         room = past.room(self.conv, x, self.conv.depth)
         now = room[:, self.conv.depth :]
-        normed(x, self.norm, out=now)
-        functional.silu(now, inplace=True)
+        normed(x, self.norm, out=now, silu=True)
         return room
 
 
-def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None) -> Tensor:
+def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None, silu: bool = False) -> Tensor:
     """x, B T H W C, over its root mean square along the last axis, times a weight; zeros stay.
 
-    In fp32, rounded once (Zhang and Sennrich, 1910.07467); on a CPU some places at a time, so that
-    what is between stays in the cache.
+    silu: the SiLU of that. In fp32, rounded once (Zhang and Sennrich, 1910.07467); on a CPU some
+    places at a time, so that what is between stays in the cache.
     """
     out = torch.empty_like(x) if out is None else out
     weight = weight.float()
@@ -179,5 +180,6 @@ def normed(x: Tensor, weight: Tensor, *, out: Tensor | None = None) -> Tensor:
             y = part.float()
             root = torch.linalg.vector_norm(y, dim=-1, keepdim=True)
             root = root.clamp_min_(1e-12).mul_(x.shape[-1] ** -0.5)
-            into.copy_((y / root if y is part else y.div_(root)).mul_(weight))
+            y = (y / root if y is part else y.div_(root)).mul_(weight)
+            into.copy_(functional.silu(y, inplace=True) if silu else y)
     return out

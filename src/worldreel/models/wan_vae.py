@@ -22,9 +22,15 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldreel.models.attention import Linear, attend
+from worldreel.models.attention import Linear, attend, in_tiles
 from worldreel.models.presets import WanVaePreset
-from worldreel.models.streaming import CACHED, ActiveConv, CausalConv, Past, normed
+from worldreel.models.streaming import (
+    CACHED,
+    ActiveConv,
+    CausalConv,
+    Past,
+    normed,
+)
 
 ABREAST = 4  # frames that go through the decoder's last stages together: one latent's
 
@@ -100,6 +106,22 @@ class DoubledConv(PlaneConv):
     """
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._plain(input) if in_tiles(input) else self._folded(input)
+
+    def _plain(self, input: Tensor) -> Tensor:
+        """For processors on which products are cheap and passes over frames are not."""
+        b, t, h, w, _ = input.shape
+        out = input.new_empty(b * t, 2 * h, 2 * w, self.out_channels)
+        bias = None if self.bias is None else self.bias.to(input.dtype)
+        size = max(1, CACHED // (4 * h * w)) if input.device.type == "cpu" else b * t
+        planes = input.flatten(0, 1).permute(0, 3, 1, 2)
+        for start in range(0, b * t, size):
+            wide = functional.interpolate(planes[start : start + size], scale_factor=2.0)
+            done = self._conv_forward(wide, self.weight.to(input.dtype), bias)
+            out[start : start + size] = done.permute(0, 2, 3, 1)
+        return out.unflatten(0, (b, t))
+
+    def _folded(self, input: Tensor) -> Tensor:
         weight = _folded(_folded(self.weight.float(), 2), 4)  #   q p O I 2 2
         weight = weight.transpose(0, 1).flatten(0, 2).to(input.dtype)
         weight = weight.contiguous(memory_format=torch.channels_last)
