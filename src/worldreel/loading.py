@@ -24,7 +24,7 @@ from worldreel.models.compressor import FRAMES, Compressor
 from worldreel.models.dit import DiT
 from worldreel.models.presets import CompressorPreset, DitPreset, Settings, build
 from worldreel.models.text import TextEncoder
-from worldreel.models.unread import Unread
+from worldreel.models.unread import Unread, keep_nothing
 from worldreel.models.wan import described_transformer, described_vae
 from worldreel.models.wan_folder import Found, find
 from worldreel.models.wan_models import MODELS, WanModel
@@ -289,6 +289,8 @@ def _public(
         assert found.text is not None and found.tokenizer is not None
         text, unread = wan_text.described_text(found.text, found.tokenizer, dtype=dtype)
         networks.append((text, unread))
+    if (way.bits8 or way.streamed or way.by_layers) and (device is None or device.type == "cpu"):
+        keep_nothing()  # weights are made anew for each use: the gaps would outweigh what is saved
     told_of = _experts(found, dtype, changes, bits8=way.bits8)
     experts = [expert for expert, _ in told_of]
     networks += told_of

@@ -59,11 +59,17 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> str:
+    """Its name, and what multiplies bf16: races turn out otherwise where that is in tiles."""
+    name = platform.processor() or "unknown"
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "unknown"
+                name = line.partition(":")[2].strip()
+                break
+    can = torch.cpu.get_capabilities()
+    kinds = ("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 bf16"), ("avx2", "AVX2")
+    found = [told for key, told in kinds if can.get(key)]
+    return f"{name} ({found[0]})" if found else name
 
 
 @contextlib.contextmanager

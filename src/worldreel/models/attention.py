@@ -32,18 +32,22 @@ class Linear(nn.Linear):
 
     def forward(self, input: Tensor, *, gelu: bool = False) -> Tensor:
         """The layer's output, or its GELU by the tanh approximation."""
-        weight = self.weight.to(input.dtype)
-        bias = None if self.bias is None else self.bias.to(input.dtype)
-        if _FUSES and _plain_bf16(input):
-            # bias and GELU within the product: half the time of three passes, and one rounding
-            then = ("gelu", [], "tanh") if gelu else ("none", [], "")
-            return torch.ops.mkldnn._linear_pointwise(input, weight, bias, *then)
-        y = functional.linear(input, weight, bias)
-        if not gelu:
-            return y
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
-            return functional.gelu(y, approximate="tanh")
-        return torch.ops.aten.gelu_(y, approximate="tanh")
+        return product(input, self.weight.to(input.dtype), self.bias, gelu=gelu)
+
+
+def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
+    """x weight^T + bias in the dtype of x and weight, or its GELU by the tanh approximation."""
+    bias = None if bias is None else bias.to(x.dtype)
+    if _FUSES and _plain_bf16(x):
+        # bias and GELU within the product: half the time of three passes, and one rounding
+        then = ("gelu", [], "tanh") if gelu else ("none", [], "")
+        return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *then)
+    y = functional.linear(x, weight, bias)
+    if not gelu:
+        return y
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        return functional.gelu(y, approximate="tanh")
+    return torch.ops.aten.gelu_(y, approximate="tanh")
 
 
 def in_tiles(x: Tensor) -> bool:

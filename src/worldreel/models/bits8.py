@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from worldreel.models.attention import product
 
 _MOST = 127
 _AT_ONCE = 1 << 18  # numbers
@@ -27,10 +28,9 @@ class Linear8(nn.Module):
         self.scale = nn.Parameter(scale, requires_grad=False)  # rows 1, fp32
         self.bias = linear.bias
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor, *, gelu: bool = False) -> Tensor:
         weight = self.weight.to(input.dtype).mul_(self.scale)
-        bias = None if self.bias is None else self.bias.to(input.dtype)
-        return functional.linear(input, weight, bias)
+        return product(input, weight, self.bias, gelu=gelu)
 
 
 def places8(rows: int, columns: int, device: torch.device | str) -> tuple[Tensor, Tensor]:

@@ -52,6 +52,9 @@ def check(module: nn.Module, source: Tensors, places: Mapping[str, Place]) -> No
         )
 
 
+_MMAP_THRESHOLD = -3  # as malloc.h has it
+
+
 class Unread:
     """A module's weights, in files, and where each goes; they are read when they are asked for.
 
@@ -143,15 +146,26 @@ class Unread:
 
 def give_back() -> None:
     """Give the system what was freed: glibc keeps it, as long as tensors are below 32 MiB."""
-    trim = _trimming()
+    trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)
 
 
+def keep_nothing() -> None:
+    """From now on, what this process frees goes back to the system at once.
+
+    Tensors of more than 128 KiB get mappings of their own, whose pages are made anew each time:
+    slower, and without the gaps that many sizes leave among each other.
+    """
+    option = _of_glibc("mallopt")
+    if option is not None:
+        option(_MMAP_THRESHOLD, 1 << 17)
+
+
 @functools.cache
-def _trimming() -> Callable[[int], int] | None:
+def _of_glibc(name: str) -> Callable[..., int] | None:
     try:
-        return ctypes.CDLL(None).malloc_trim
+        return getattr(ctypes.CDLL(None), name)
     except (AttributeError, OSError, TypeError):  # not glibc
         return None
 
