@@ -57,7 +57,8 @@ AVX2 = {
 
 CHILD = """
 import os, sys, time
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch
+import worldreel
+worldreel._wait_briefly()  # as the command line does, before torch
 began = time.perf_counter()
 import worldreel.engine
 took = time.perf_counter() - began

@@ -445,13 +445,16 @@ def test_python_dash_m(tmp_path):
     assert done.stdout == f"worldreel {worldreel.__version__}\n"
 
 
-@pytest.mark.parametrize(("asked", "becomes"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
-def test_threads_wait_without_spinning(monkeypatch, capsys, asked, becomes):
-    monkeypatch.setenv("OMP_WAIT_POLICY", asked or "")
-    if asked is None:
-        monkeypatch.delenv("OMP_WAIT_POLICY")
+@pytest.mark.parametrize(
+    ("asked", "becomes"), [(None, ("PASSIVE", "20000")), ("ACTIVE", ("ACTIVE", None))]
+)
+def test_threads_wait_briefly_unless_told_otherwise(monkeypatch, capsys, asked, becomes):
+    for name, value in (("OMP_WAIT_POLICY", asked), ("GOMP_SPINCOUNT", None)):
+        monkeypatch.setenv(name, value or "")
+        if value is None:
+            monkeypatch.delenv(name)
     main(["--version"])
-    assert os.environ["OMP_WAIT_POLICY"] == becomes
+    assert (os.environ["OMP_WAIT_POLICY"], os.environ.get("GOMP_SPINCOUNT")) == becomes
 
 
 def test_train_hands_over_what_was_asked(monkeypatch, tmp_path, capsys):

@@ -48,14 +48,26 @@ _HOMES = {"load": "engine", "Video": "media", "Request": "request", "RequestWarn
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'worldreel' has no attribute {name!r}")
-    import os
     from importlib import import_module
 
-    # before torch is loaded: threads that spin while they wait starve a busy machine
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _wait_briefly()
     value = getattr(import_module(f"worldreel.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _wait_briefly() -> None:
+    """Say how OpenMP's threads wait for each other, before torch is loaded and reads it.
+
+    Spinning, as by default, takes on a busy machine the time of those they wait for: 5 s became
+    minutes. Sleeping at once makes a quiet one's many small steps half as slow again. GNU's spin
+    for some 20 microseconds instead, others sleep; what the user has set stays.
+    """
+    import os
+
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
 def __dir__() -> list[str]:

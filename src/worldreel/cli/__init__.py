@@ -32,7 +32,7 @@ import typer
 import typer.core
 import typer.main
 
-from worldreel import __version__, extras
+from worldreel import __version__, _wait_briefly, extras
 from worldreel.cli import several
 from worldreel.errors import (
     CheckpointError,
@@ -111,9 +111,7 @@ def root(
 def main(args: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = list(sys.argv[1:] if args is None else args)
-    # OpenMP's threads wait by spinning, which on a busy machine takes the time of those they wait
-    # for: 5 s became minutes. Torch reads this when it is loaded; a quiet machine sees no change.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _wait_briefly()
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *_, **__: _say(f"note: {message}")
