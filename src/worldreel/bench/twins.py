@@ -25,7 +25,7 @@ from worldreel.models.wan_names import transformer_place, vae_place
 from worldreel.models.wan_vae import WanVae
 
 Config = Mapping[str, Any]
-FLOAT32 = ("level_in", "level_out", "table", "norm", "norm_q", "norm_k", "null_word")
+FLOAT32 = ("level_in", "table", "norm", "norm_q", "norm_k", "null_word")
 
 
 def config(

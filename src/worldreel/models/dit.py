@@ -259,8 +259,9 @@ class DiT(nn.Module):
         h = self.level_in(sinusoids(level, self.preset.level_dim))  #        B K D
         if self.target_in is not None and target is not None:
             h = h + self.target_in(sinusoids(level - target, self.preset.level_dim))
-        six = self.level_out(functional.silu(h))  #                          B K 6D
-        return h, six.unflatten(-1, (6, -1))
+        # in the type that it is stored in, as its makers do: a copy in fp32 would be its double
+        six = self.level_out(functional.silu(h).to(self.level_out.weight.dtype)).float()
+        return h, six.unflatten(-1, (6, -1))  #                              B K D, B K 6 D
 
     def remember(
         self, x: Tensor, level: Tensor, which: Tensor, pos: Tensor, *, chunks: tuple[int, ...]

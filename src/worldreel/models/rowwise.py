@@ -22,7 +22,7 @@ from torch.autograd import Function
 from torch.nn import functional
 
 _AT_ONCE = 1 << 16  # numbers at a time: in fp32, with what is between, a core's own cache
-_SHARED = 1 << 22  # where threads share the work: they would meet too often over fewer
+_SHARED = 1 << 19  # where threads share the work: they would meet too often over fewer
 
 Gradient = Tensor | None
 
