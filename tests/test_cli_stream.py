@@ -136,7 +136,7 @@ def test_interrupted_it_says_how_to_go_on(asked, monkeypatch, capsys):
         (["x", "--then", "20: "], "TIME:PROMPT"),
         (["x", "--then", "soon:y"], "TIME:PROMPT"),
         (["x", "--lag", "7"], "divisor"),
-        (["x", "--window", "1"], "give 4 (1.33 s) or more"),
+        (["x", "--window", "1"], "give 4 latents (1.33 s) or more"),
         (["x", "--context-level", "1"], "below 1"),
         (["x", "--anchor", "-1"], "--anchor is seconds"),
         (["x", "--advance", "inf"], "--advance is seconds"),

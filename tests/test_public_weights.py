@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from tests.tiny_wan import letters, psnr, saved
 from worldreel import engine, public
 from worldreel.errors import CheckpointError, MissingExtraError, RequestError
-from worldreel.request import RequestWarning
+from worldreel.request import Request, RequestWarning
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -235,6 +236,8 @@ def test_the_command_line(folders, engines, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(engine, "load", lambda model, **_: engines["t2v"])
     monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**40)
+    for part in ("_complete", "_hears"):  # the folder has no text encoder
+        monkeypatch.setattr(f"worldreel.loading.{part}", lambda *_: None)
     at = ["--model", str(folders["t2v"][0])]
     asked = ["generate", "a cube", *at, "--size", "64x64", "--num-frames", "9", "--steps", "2"]
     assert main([*asked, "--plan"]) == 0
@@ -292,6 +295,58 @@ def test_loading_takes_the_first_way_that_fits(folders, monkeypatch):
     monkeypatch.setattr("worldreel.plan.free_bytes", lambda device: 2**20)
     made = engine.load(folders["t2v"][0], dtype="float32", text=letters())
     assert made.way.freed and made.way.in_turn and not made.way.bits8
+
+
+def test_a_plan_refuses_what_a_run_would(folders, monkeypatch, tmp_path, capsys):
+    from worldreel.cli import main
+
+    at = ["generate", "a cube", "--model", str(folders["t2v"][0]), "--size", "64x64", "--plan"]
+    assert main(at) == 2
+    assert "has no text encoder" in capsys.readouterr().err
+    for part in ("_complete", "_hears"):
+        monkeypatch.setattr(f"worldreel.loading.{part}", lambda *_: None)
+    other = tmp_path / "other.safetensors"
+    wide = {f"diffusion_model.blocks.0.self_attn.q.lora_{k}.weight": s for k, s in
+            (("A", torch.zeros(2, 99)), ("B", torch.zeros(99, 2)))}  # fmt: skip
+    save_file(wide, other)
+    assert main([*at, "--lora", str(other)]) == 2
+    assert "other.safetensors" in capsys.readouterr().err
+
+
+def test_weights_that_are_not_finite_make_no_video(folders, tmp_path):
+    model = engine.load(folders["t2v"][0], dtype="float32", text=letters(), way="all resident")
+    model.dit.blocks[0].self_attn.qkv.weight.data[0] = float("nan")
+    with pytest.raises(CheckpointError, match="not finite"):
+        model.generate("a cube", num_frames=5, **SMALL)
+    film = model.film(Request(prompt="a cube", num_frames=5, model=model.limits.name, **SMALL))
+    with pytest.raises(CheckpointError, match="not finite"):
+        film.save(tmp_path / "a.mp4")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_scheduler_of_another_shift_is_told(folders, tmp_path):
+    folder = shutil.copytree(folders["t2v"][0], tmp_path / "other")
+    file = folder / "scheduler" / "scheduler_config.json"
+    said = json.loads(file.read_text())
+    file.write_text(json.dumps(said | {"flow_shift": 12.0}))
+    asked = {"dtype": "float32", "text": letters(), "way": "all resident"}
+    with pytest.warns(RequestWarning, match="shifts levels by 12; 5 is used"):
+        engine.load(folder, **asked).generate("a cube", num_frames=5, **SMALL)
+    file.write_text(json.dumps(said | {"flow_shift": "NaN"}))
+    with pytest.raises(CheckpointError, match="flow_shift of nan"):
+        engine.load(folder, **asked)
+
+
+def test_a_transformer_may_be_a_pth_in_its_folder(folders, engines, tmp_path):
+    folder = shutil.copytree(folders["t2v"][0], tmp_path / "pickled")
+    (file,) = (folder / "transformer").glob("*.safetensors")
+    torch.save(load_file(file), file.with_suffix(".pth"))
+    file.unlink()
+    model = engine.load(folder, dtype="float32", text=letters(), way="all resident")
+    for (_, mine), (_, other) in zip(
+        model.dit.named_parameters(), engines["t2v"].dit.named_parameters(), strict=True
+    ):
+        assert torch.equal(mine, other)
 
 
 def test_marble_takes_loras_too(tiny_model, tmp_path):

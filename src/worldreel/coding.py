@@ -20,6 +20,7 @@ import torch
 from einops import rearrange
 from torch import Tensor
 
+from worldreel.errors import CheckpointError
 from worldreel.models.compressor import FRAMES
 from worldreel.models.streaming import Past
 from worldreel.progress import Progress, silent
@@ -34,6 +35,7 @@ def pictures(
     As many are decoded each time, so that a latent gives the same bytes whatever stands around it:
     sums over a smaller batch may round otherwise. asked: of the compressor's `stream`.
     """
+    check_finite(latents)
     t = latents.shape[2]
     padding = latents[:, :, -1:].expand(-1, -1, -t % at_once, -1, -1)
     padded, done = torch.cat([latents, padding], dim=2), 0
@@ -50,6 +52,15 @@ def pictures(
         done += frames.shape[1]
         told("decode", done // FRAMES, t)
         yield frames
+
+
+def check_finite(latents: Tensor) -> None:
+    """Say that latents are no picture, before any of it is made."""
+    if not torch.isfinite(latents).all():
+        raise CheckpointError(
+            "what was painted is not finite: the weights, or a LoRA's strength, are damaged or too"
+            " large for this precision; check them (worldreel models check) or fetch them again"
+        )
 
 
 def shown(

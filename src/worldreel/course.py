@@ -229,7 +229,8 @@ def _check_pace(pace: Pace, made: Plan, chunk: int, limits: Limits) -> None:
         groups = f"{at_once} groups of {pace.advance}" if at_once > 1 else f"{pace.advance}"
         raise RequestError(
             f"a window of {pace.window} latents is too short to paint {groups} and see something"
-            f" before them: give {least} ({least * latent:.3g} s) or more"
+            f" before them: give {least} latents ({least * latent:.3g} s) or more, or advance by"
+            f" less than {pace.advance} ({pace.advance * latent:.3g} s)"
         )
     if any(n % chunk for n in (pace.window, pace.advance)):
         raise RequestError(f"window and advance must be multiples of {chunk}, the model's chunk")

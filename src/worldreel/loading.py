@@ -166,12 +166,15 @@ def _own_dit(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float
     return dit
 
 
-def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
+def described(
+    model: str | Path, *, loras: Loras = (), whole: bool = False
+) -> tuple[plan.Model, Limits | None]:
     """What a plan of memory must know of a model, and its limits; nothing is read but headers.
 
-    No limits: they are marble's.
+    loras: are checked against it. whole: so are all its parts, as for a run. No limits: they are
+    marble's.
     """
-    model = located(model)
+    given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
     if folder is not None:
         try:
@@ -183,9 +186,15 @@ def described(model: str | Path) -> tuple[plan.Model, Limits | None]:
             raise CheckpointError(f"{folder} cannot be read ({error}): fetch it again") from None
         name = settings_of(folder / "model.json").name
         dit, compressor = build(DitPreset, held[0]), build(CompressorPreset, held[1])
+        for path, _ in given:
+            lora.load(path, dit)
         return replace(plan.MODELS["marble"], name=name, dit=dit, vae=compressor), None
     found = find(model)
     own = model_of(found)
+    if whole:
+        _complete(found, own, None)
+        _hears(found)
+    _changes(found, given)
     if found.vae is not None:
         own = replace(own, vae=found.vae.preset)
     with torch.device("meta"):
@@ -213,7 +222,9 @@ def way(
         return RESIDENT
     known = ways(device, bits8=weights == "int8")
     if name not in ("auto", *known):
-        raise RequestError(f"unknown way {name!r} on this device: one of auto, {', '.join(known)}")
+        eight = "; weights in 8 bits by weights='int8'" if "8 bits" in name else ""
+        every = ", ".join(map(repr, ("auto", *known)))
+        raise RequestError(f"unknown way {name!r} on this device{eight}: one of {every}")
     if own_folder(located(model)) is not None:
         if weights == "int8":
             raise RequestError("weights in 8 bits are for public weights: leave it out")
@@ -264,30 +275,15 @@ def _public(
 ) -> Parts:
     """Public weights; all that is missing or cannot be is said before any is read."""
     model = model_of(found)
-    if model.experts > len(found.transformers):
-        raise CheckpointError(
-            f"{found.path} holds one of the two transformers of {model.name}: give the folder that"
-            " holds both"
-        )
-    lacking = {"autoencoder": found.vae}
-    if text is None:
-        lacking |= {"text encoder": found.text, "tokenizer": found.tokenizer}
-    if gone := [name for name, part in lacking.items() if part is None]:
-        raise CheckpointError(
-            f"{found.path} has no {gone[0]}: give the whole folder of {model.name}, as it was"
-            " published"
-        )
-    assert found.vae is not None
-    if text is None and (error := wan_text.needs()):
-        raise error
+    _complete(found, model, text)
     changes = _changes(found, loras)
+    assert found.vae is not None
     vae, unread = described_vae(found.vae, dtype=torch.float32)  # as its makers compute it
     if vae.frames != FRAMES:
         raise CheckpointError(f"{found.path}: {vae.frames} frames a latent, and not {FRAMES}")
     networks: list[tuple[nn.Module, Unread]] = [(vae, unread)]
     if text is None:
-        assert found.text is not None and found.tokenizer is not None
-        text, unread = wan_text.described_text(found.text, found.tokenizer, dtype=dtype)
+        text, unread = _hears(found, dtype)
         networks.append((text, unread))
     if (way.bits8 or way.streamed or way.by_layers) and (device is None or device.type == "cpu"):
         keep_nothing()  # weights are made anew for each use: the gaps would outweigh what is saved
@@ -303,7 +299,7 @@ def _public(
         else:
             unread.fill(network, told=told)
     low = experts[1] if len(experts) > 1 else None
-    public = Public(model=model, low=low, boundary=found.boundary)
+    public = Public(model=model, low=low, boundary=found.boundary, shift=found.shift)
     return Parts(
         settings=public.settings,
         text=text,
@@ -312,6 +308,31 @@ def _public(
         public=public,
         unread=tuple(waiting),
     )
+
+
+def _complete(found: Found, model: WanModel, text: WanText | None) -> None:
+    """Say what a run of a model lacks; text: instead of the folder's own."""
+    if model.experts > len(found.transformers):
+        raise CheckpointError(
+            f"{found.path} holds one of the two transformers of {model.name}: give the folder that"
+            " holds both"
+        )
+    lacking = {"autoencoder": found.vae}
+    if text is None:
+        lacking |= {"text encoder": found.text, "tokenizer": found.tokenizer}
+    if gone := [name for name, part in lacking.items() if part is None]:
+        raise CheckpointError(
+            f"{found.path} has no {gone[0]}: give the whole folder of {model.name}, as it was"
+            " published"
+        )
+    if text is None and (error := wan_text.needs()):
+        raise error
+
+
+def _hears(found: Found, dtype: torch.dtype = torch.bfloat16) -> tuple[WanText, Unread]:
+    """The text encoder of a complete model, without its weights, and they."""
+    assert found.text is not None and found.tokenizer is not None
+    return wan_text.described_text(found.text, found.tokenizer, dtype=dtype)
 
 
 def _room(found: Found, dtype: torch.dtype) -> bool:

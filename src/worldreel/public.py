@@ -39,13 +39,15 @@ _CAN = "wan2.2-ti2v-5b and marble can"
 class Public:
     """A public model: what it is, its transformer for low levels, and the level between the two.
 
-    together: guidance's branches are one batch, which several processes divide.
+    together: guidance's branches are one batch, which several processes divide. shift: what the
+    folder's own scheduler says of the levels, which is told where it differs from what is used.
     """
 
     model: WanModel
     low: DiT | None = None
     boundary: float | None = None
     together: bool = False
+    shift: float | None = None
 
     @property
     def sees_pixels(self) -> bool:
@@ -100,6 +102,18 @@ class Public:
 
     def notes(self, made: Plan, *, windows: bool = False) -> list[str]:
         """What a person should know of a plan before it is painted; windows: one after another."""
+        return self._levels() + self._kept(made, windows)
+
+    def _levels(self) -> list[str]:
+        used = self.model.flow_shift
+        if self.shift in (None, used):
+            return []
+        return [
+            f"the folder's scheduler shifts levels by {self.shift:g}; {used:g} is used, which"
+            f" {self.model.name} was published with"
+        ]
+
+    def _kept(self, made: Plan, windows: bool) -> list[str]:
         line, name = made.timeline, self.model.name
         ends = (0, line.num_latents - 1)
         if self.model.pictures == "" and (made.clips or line.keyframes or windows):

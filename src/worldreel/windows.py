@@ -23,6 +23,7 @@ from torch import Tensor
 
 from worldreel import canvas, flow, pictures, samplers
 from worldreel.canvas import Canvas
+from worldreel.coding import check_finite
 from worldreel.conditions import CHANNELS, Seen
 from worldreel.models.compressor import FRAMES
 from worldreel.models.streaming import Past
@@ -56,6 +57,7 @@ def _decoded(engine: Engine, latents: Tensor, past: Past) -> np.ndarray:
     same bytes; a first frame stands four times."""
     if engine.turns is not None:
         engine.turns.need(1)
+    check_finite(latents)
     alone, parts = not past.begun, []
     for part in engine.compressor.stream(latents.to(engine.device), chunk=1, past=past, uint8=True):
         parts.append(part[0].cpu().numpy())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,19 +19,25 @@ if TYPE_CHECKING:
 
 
 def foretell(
-    request: Request, *, told: bool, weights: str = "auto", written: bool = False
+    request: Request,
+    *,
+    told: bool,
+    weights: str = "auto",
+    written: bool = False,
+    loras: Sequence[tuple[str, float]] = (),
 ) -> tuple[Plan | None, Division | None]:
     """The plan of a request's memory, and who does what where there are several processes.
 
     A RequestError where nothing fits, or some processes would have nothing to do. told: also of
     what is packaged, which fits everywhere and need not be counted, and where nothing fits: the
-    plan then says so.
+    plan then says so; the model's parts and loras, which a run checks itself, are then checked.
     """
     own = request.model == MARBLE.name or (Path(request.model) / "model.json").is_file()
     if own and not told:
         return None, None
     memory, device = import_module("worldreel.plan"), import_module("worldreel.device")
-    model, limits = import_module("worldreel.loading").described(request.model)
+    checked = {"loras": loras, "whole": True} if told else {}
+    model, limits = import_module("worldreel.loading").described(request.model, **checked)
     limits = limits or dataclasses.replace(MARBLE, name=model.name)
     ready = import_module("worldreel.clips").ready(request, limits)
     where = device.find_device("auto")

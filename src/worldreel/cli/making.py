@@ -94,7 +94,9 @@ def make(
     loras = tuple(map(written_lora, files.loras))
     request, frames = _planned(request)
     written = Path(files.output or "").suffix.lower() not in WHOLE
-    foretold, divided = foretell(request, told=files.plan, weights=files.weights, written=written)
+    foretold, divided = foretell(
+        request, told=files.plan, weights=files.weights, written=written, loras=loras
+    )
     notes = [*notes, *noted(foretold)]
     if files.plan:
         told = [one for one in (foretold, divided) if one is not None]
@@ -278,7 +280,10 @@ def _planned(request: Request) -> tuple[Request, int | None]:
         return request, plan(request, MARBLE).num_frames
     if "/" in request.model and not Path(request.model).exists():
         if import_module("worldreel.shelf").place_of(request.model) is None:
-            raise RequestError(f"there is no model at {request.model}: give a folder of weights")
+            raise RequestError(
+                f"there is no model at {request.model}: give a folder of weights, or the id of one"
+                f" that was fetched (worldreel models fetch {request.model})"
+            )
     return request, request.num_frames
 
 

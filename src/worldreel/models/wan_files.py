@@ -148,7 +148,7 @@ def _in_folder(folder: Path) -> Path:
 
     What is called as such files usually are comes before others that stand beside it.
     """
-    for pattern in ("*.safetensors.index.json", "*.safetensors", "*.bin"):
+    for pattern in ("*.safetensors.index.json", "*.safetensors", "*.bin", "*.pth"):
         found = sorted(folder.glob(pattern))
         plain = [f for f in found if _USUAL.fullmatch(f.name)]
         usual = [f for f in found if _USUAL.match(f.name)]
@@ -159,7 +159,7 @@ def _in_folder(folder: Path) -> Path:
             raise CheckpointError(f"{folder} has several weights ({names}): give the file to read")
         if found:
             return found[0]
-    raise CheckpointError(f"{folder} holds no weights (safetensors): {FETCH}")
+    raise CheckpointError(f"{folder} holds no weights (.safetensors, .bin or .pth): {FETCH}")
 
 
 def _indexed(index: Path) -> dict[str, Entry]:

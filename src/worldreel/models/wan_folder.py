@@ -11,6 +11,7 @@ Two layouts of folders are read, and a transformer's file alone:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,8 @@ class Found:
 
     model: the public model that it is, or None for sizes that no public model has. transformers:
     one, or the one for high levels and the one for low. boundary: the level between the two. vae,
-    text (a folder or a file), tokenizer (a folder): None where they are not there.
+    text (a folder or a file), tokenizer (a folder): None where they are not there. shift: what a
+    scheduler's file beside them says of the levels, or None.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Found:
     vae: StoredVae | None
     text: Path | None
     tokenizer: Path | None
+    shift: float | None = None
 
     def nbytes(self, dtype: torch.dtype) -> int:
         """Bytes of the transformers and the autoencoder, stored in a type, about."""
@@ -130,7 +133,22 @@ def _with_parts(
         vae=vae,
         text=text or _first(folder, ["text_encoder", *(n + s for n in _TEXTS for s in _SUFFIXES)]),
         tokenizer=tokenizer or _first(folder, _TOKENIZERS),
+        shift=_shift(folder / "scheduler/scheduler_config.json") if folder is not None else None,
     )
+
+
+def _shift(file: Path) -> float | None:
+    if not file.exists():
+        return None
+    try:
+        said = json.loads(file.read_text("utf-8"))
+        found = said.get("flow_shift", said.get("shift"))
+        found = None if found is None else float(found)
+    except (AttributeError, OSError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{file} cannot be read ({error}): fetch it again") from None
+    if found is not None and not 0 < found < math.inf:
+        raise CheckpointError(f"{file} has a flow_shift of {found:g}: fetch it again")
+    return found
 
 
 def _first(folder: Path | None, names: Iterable[str]) -> Path | None:

@@ -118,8 +118,15 @@ def described_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> tuple[Wa
     split, source = _splitter(tokenizer), open_tensors(at)
     if at.is_dir():
         try:
-            config = transformers.UMT5Config.from_pretrained(at, local_files_only=True)
-        except (OSError, ValueError) as error:
+            said, _ = transformers.PretrainedConfig.get_config_dict(at, local_files_only=True)
+            if said.get("model_type") != "umt5":
+                raise CheckpointError(
+                    f"{at} is of a {said.get('model_type')!r} encoder: Wan reads with umt5"
+                )
+            config = transformers.UMT5Config.from_dict(said)
+        except CheckpointError:
+            raise
+        except (OSError, TypeError, ValueError) as error:
             raise CheckpointError(f"{at} cannot be read ({error}): fetch it again") from None
         names = {key: key for key in source.entries}
     else:
