@@ -200,7 +200,8 @@ def described(
     with torch.device("meta"):
         reach = WanVae(own.vae).reach
     limits = Public(model=own).limits(patch=own.dit.patch, stride=own.vae.stride, reach=reach)
-    return plan.wan(own), limits
+    about, words = plan.wan(own), None if found.text is None else wan_text.size_of(found.text)
+    return about if words is None else replace(about, text=words), limits
 
 
 def way(

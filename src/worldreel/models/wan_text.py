@@ -10,6 +10,8 @@ Shapes: B batch, L tokens, E width of a state.
 from __future__ import annotations
 
 import html
+import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -21,6 +23,7 @@ from torch import Tensor, nn
 
 from worldreel.errors import CheckpointError, MissingExtraError
 from worldreel.extras import missing
+from worldreel.models.footprint import Words
 from worldreel.models.unread import Unread
 from worldreel.models.wan_files import open_tensors
 from worldreel.models.wan_names import Place
@@ -145,6 +148,28 @@ def described_text(at: Path, tokenizer: Path, *, dtype: torch.dtype) -> tuple[Wa
         if name not in _TABLES
     }
     return text.eval(), Unread(text, source, places, lambda name: dtype)
+
+
+def size_of(at: Path) -> Words | None:
+    """How large the encoder in a folder of transformers' is; None of the original file, whose size
+    is known, and of what cannot be told: `described_text` says what is wrong with it."""
+    if not at.is_dir():
+        return None
+    try:
+        said = json.loads((at / "config.json").read_text("utf-8"))
+        held = open_tensors(at)
+        tables = [math.prod(held.entries[k].shape) for k in _TABLES if k in held.entries]
+        return Words(
+            params=held.count - sum(tables[1:]),
+            table=tables[0],
+            layers=int(said["num_layers"]),
+            dim=int(said["d_model"]),
+            mlp=int(said["d_ff"]),
+            heads=int(said["num_heads"]),
+            tokens=LENGTH,
+        )
+    except (CheckpointError, IndexError, KeyError, OSError, TypeError, ValueError):
+        return None
 
 
 def needs() -> MissingExtraError | None:
