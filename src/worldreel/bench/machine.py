@@ -66,7 +66,7 @@ def _processor() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
                 break
-    can = torch.cpu.get_capabilities()
+    can = getattr(torch.cpu, "get_capabilities", dict)()
     kinds = ("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 bf16"), ("avx2", "AVX2")
     found = [told for key, told in kinds if can.get(key)]
     return f"{name} ({found[0]})" if found else name

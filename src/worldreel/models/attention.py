@@ -22,9 +22,9 @@ from worldreel.models.rowwise import rotate
 _CACHED = 1 << 20  # scores at a time: 2 MiB of bf16, about what a core keeps at hand
 
 
-# What this processor's library of products can do, which other makes of torch may lack.
+# What this processor and its library of products can do; not every make of torch can tell.
 _FUSES = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-_TILES = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
+_TILES = bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False))
 
 
 class Linear(nn.Linear):

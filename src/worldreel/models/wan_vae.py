@@ -24,13 +24,7 @@ from torch.nn import functional
 
 from worldreel.models.attention import Linear, attend, in_tiles
 from worldreel.models.presets import WanVaePreset
-from worldreel.models.streaming import (
-    CACHED,
-    ActiveConv,
-    CausalConv,
-    Past,
-    normed,
-)
+from worldreel.models.streaming import CACHED, ActiveConv, CausalConv, Past, normed
 
 ABREAST = 4  # frames that go through the decoder's last stages together: one latent's
 
@@ -109,12 +103,11 @@ class DoubledConv(PlaneConv):
         return self._plain(input) if in_tiles(input) else self._folded(input)
 
     def _plain(self, input: Tensor) -> Tensor:
-        """For processors on which products are cheap and passes over frames are not."""
+        """For processors on which products are cheap, and passes over frames are not."""
         b, t, h, w, _ = input.shape
         out = input.new_empty(b * t, 2 * h, 2 * w, self.out_channels)
         bias = None if self.bias is None else self.bias.to(input.dtype)
-        size = max(1, CACHED // (4 * h * w)) if input.device.type == "cpu" else b * t
-        planes = input.flatten(0, 1).permute(0, 3, 1, 2)
+        planes, size = input.flatten(0, 1).permute(0, 3, 1, 2), max(1, CACHED // (4 * h * w))
         for start in range(0, b * t, size):
             wide = functional.interpolate(planes[start : start + size], scale_factor=2.0)
             done = self._conv_forward(wide, self.weight.to(input.dtype), bias)
