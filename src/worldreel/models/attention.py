@@ -50,6 +50,14 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = Fals
     return torch.ops.aten.gelu_(y, approximate="tanh")
 
 
+def with_gelu(layer: nn.Module, x: Tensor) -> Tensor:
+    """The GELU of a layer's output: within its product, unless a hook adds to that output (a LoRA
+    beside the weights)."""
+    if layer._forward_hooks:
+        return functional.gelu(layer(x), approximate="tanh")
+    return layer(x, gelu=True)
+
+
 def in_tiles(x: Tensor) -> bool:
     """Whether products of x are taken in tiles (bf16 on a CPU that has AMX): several times as fast
     as elsewhere, so that a pass over memory costs more than the products that it saves."""

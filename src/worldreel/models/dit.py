@@ -25,6 +25,7 @@ from worldreel.models.attention import (
     attend_ring,
     rotary,
     rotate,
+    with_gelu,
 )
 from worldreel.models.presets import DitPreset
 from worldreel.models.vace import Vace
@@ -150,7 +151,7 @@ class Block(nn.Module):
         x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
         del said
         h = modulated(x, m[3], m[4], self.eps, dtype)
-        h = self.mlp_in(h, gelu=True)
+        h = with_gelu(self.mlp_in, h)
         h = self.mlp_out(h)
         return gate(x, m[5], h), kept
 
