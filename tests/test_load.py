@@ -12,7 +12,7 @@ import torch
 import worldreel
 from worldreel import checkpoint, device, engine
 from worldreel.errors import CheckpointError, RequestError
-from worldreel.models import presets
+from worldreel.models import presets, processor
 from worldreel.models.compressor import Compressor
 from worldreel.models.presets import Settings
 from worldreel.request import Limits
@@ -147,6 +147,25 @@ def test_bfloat16_is_for_processors_that_multiply_it(monkeypatch, own, capped, e
     assert dtype == expected and why
     assert (capped is None or not own or expected is torch.bfloat16) or capped in why
     assert device.best_dtype(torch.device("cuda"))[0] == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("own", "capped", "expected"),
+    [
+        (("avx512_bf16", "amx_tile"), "", "amx"),
+        (("avx512_bf16", "amx_tile"), "avx512_core_amx", "amx"),
+        (("avx512_bf16", "amx_tile"), "AVX512_CORE_BF16", "avx512_bf16"),
+        (("avx512_bf16", "amx_tile"), "AVX512_CORE_FP16", "avx512_bf16"),
+        (("avx512_bf16", "amx_tile"), "AVX512_CORE", ""),
+        (("avx512_bf16",), "", "avx512_bf16"),
+        ((), "", ""),
+    ],
+)
+def test_what_multiplies_bfloat16(monkeypatch, own, capped, expected):
+    for name in ("avx512_bf16", "amx_tile"):
+        monkeypatch.setattr(torch.cpu, f"_is_{name}_supported", lambda have=name in own: have)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", capped)
+    assert processor.multiplier() == expected
 
 
 def test_marbles_limits_are_those_that_requests_are_checked_against():

@@ -41,6 +41,8 @@ def pictures(
     padded, done = torch.cat([latents, padding], dim=2), 0
     told("decode", 0, t)
     asked |= {"uint8": True} if compressor.first_frame else {}
+    if asked.pop("ring", False):  # what is before the first, without what fills up the last part
+        asked["past"] = latents[:, :, -2:]
     for part in compressor.stream(padded, chunk=at_once, **asked):
         if not compressor.first_frame:
             part = (part.clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)

@@ -68,7 +68,7 @@ class Course:
     @property
     def held(self) -> int:
         """Finished latents from which the stream goes on."""
-        return self.context + self.behind
+        return max(self.context + self.behind, 2)  # marble's decoder looks at two
 
     @property
     def dropped(self) -> int:

@@ -1,14 +1,11 @@
 """Where a model computes, and in what numbers."""
 
-import os
-
 import torch
 
 from worldreel.errors import RequestError
+from worldreel.models import processor
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# Values of ONEDNN_MAX_CPU_ISA under which oneDNN has no instruction that multiplies bfloat16.
-_NO_BF16 = ("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI")
 
 
 def best_dtype(device: torch.device) -> tuple[torch.dtype, str]:
@@ -19,17 +16,13 @@ def best_dtype(device: torch.device) -> tuple[torch.dtype, str]:
     """
     if device.type == "cuda":
         return torch.bfloat16, "a CUDA device multiplies it"
-    own = {
-        "amx": torch.cpu._is_amx_tile_supported(),
-        "avx512_bf16": torch.cpu._is_avx512_bf16_supported(),
-    }
-    name = next((name for name, have in own.items() if have), None)
-    if name is None or not torch.backends.mkldnn.is_available():
-        return torch.float32, "this processor has neither avx512_bf16 nor amx for bfloat16"
-    capped = os.environ.get("ONEDNN_MAX_CPU_ISA") or os.environ.get("DNNL_MAX_CPU_ISA") or ""
-    if capped.upper() in _NO_BF16:
-        return torch.float32, f"ONEDNN_MAX_CPU_ISA={capped} leaves no instruction for bfloat16"
-    return torch.bfloat16, f"this processor has {name}"
+    if name := processor.multiplier():
+        return torch.bfloat16, f"this processor has {name}"
+    if processor.multiplier(capped=False):
+        return torch.float32, (
+            f"ONEDNN_MAX_CPU_ISA={processor.cap()} leaves no instruction for bfloat16"
+        )
+    return torch.float32, "this processor has neither avx512_bf16 nor amx for bfloat16"
 
 
 def find_device(name: str) -> torch.device:

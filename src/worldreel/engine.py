@@ -382,8 +382,8 @@ class Engine(Tasks):
         """Pixels of latents B C T h w: B F H W 3 uint8, decoded a few latents at a time.
 
         Where a clip's first latent is one frame, it stands four times here, as `encode` takes it.
-        past: the latent before the first (B C 1 h w), where latents go on from others. ring: the
-        last is before the first.
+        past: the one or two latents before the first (B C 1|2 h w), where latents go on from
+        others. ring: the last are before the first.
         """
         return decoded(self.compressor, latents.to(self.device), **self._decoding(told, **asked))
 

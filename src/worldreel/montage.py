@@ -203,8 +203,8 @@ def _fresh(
     if stop - first == latents.shape[2]:
         yield from (part[0] for part in frames(latents, ring=ring, told=told))
         return
-    # a latent's pixels follow from it and from the one before it
-    past = first if first_frame else reach - 1 if first or ring else 0
+    # a latent's pixels follow from it and from those before it
+    past = first if first_frame else reach - 1 if ring else min(first, reach - 1)
     drop = FRAMES * past
     window = latents.roll(past - first, dims=2)[:, :, : past + stop - first]
     for part in frames(window, told=told):

@@ -107,7 +107,7 @@ class Limits:
     default_guidance: float = 4.5
     default_interval: tuple[float, float] = (0.0, 1.0)
     max_prompt_characters: int = LONGEST_PROMPT
-    reach: int = 2  # latents' worth of frames that a latent touches: its own, and those after it
+    reach: int = 3  # latents' worth of frames that a latent touches: its own, and those after it
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
     # are made, with a note.
     trained_sizes: tuple[Size, ...] = ((144, 80), (256, 144), (80, 144), (96, 96))

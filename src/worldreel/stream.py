@@ -182,7 +182,7 @@ class Stream:
             before = state
             state = self._tick(state, held)
             if state.done > before.done:
-                past = before.recent[-1][:, :, -1:] if before.done else None
+                past = torch.cat(before.recent, dim=2)[:, :, -2:] if before.done else None
                 yield state, self.engine.decode(state.recent[-1], past=past)[0]
 
     def _tick(self, state: State, held: dict[int, Context]) -> State:

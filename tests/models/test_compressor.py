@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from worldreel.models.compressor import FRAMES, Compressor, moved
+from worldreel.models.compressor import FRAMES, Compressor, joined, moved
 from worldreel.models.presets import MARBLE_COMPRESSOR, TINY_COMPRESSOR
 
 
@@ -38,6 +38,37 @@ def test_streamed_decode_equals_whole_decode(model, chunk, ring):
     whole = model.decode(z, ring=ring)
     parts = torch.cat(list(model.stream(z, chunk=chunk, ring=ring)), dim=2)
     assert (parts - whole).abs().max() < 1e-5 * whole.abs().max()
+    later = model.decode(z[:, :, 3:], past=z[:, :, 1:3])
+    assert (later - whole[:, :, 12:]).abs().max() < 1e-5 * whole.abs().max()
+
+
+def drawn(*levels: float, frames: int = 4) -> torch.Tensor:
+    """Flat latents' frames, each of its level: B 3 4T H W."""
+    x = torch.tensor(levels).repeat_interleave(frames)
+    return x[None, None, :, None, None].expand(1, 3, -1, 2, 2).clone()
+
+
+def steps(x: torch.Tensor) -> list[float]:
+    return x[0, 0, :, 0, 0].diff().tolist()
+
+
+def test_a_slight_jump_is_faded_out():
+    jump = 0.08
+    x = joined(drawn(0, jump), None)
+    assert steps(x) == pytest.approx([0, 0, 0, 0.4 * jump] + [0.2 * jump] * 3, abs=1e-6)
+    # a part that goes on knows the two frames before it
+    assert torch.equal(joined(drawn(jump), drawn(0)[:, :, -2:]), x[:, :, 4:])
+    assert torch.equal(joined(drawn(jump), None), drawn(jump)), "before the first is nothing"
+
+
+@pytest.mark.parametrize("jump", [0.25, -1.0])
+def test_an_edge_that_moves_is_no_jump(jump):
+    assert torch.equal(joined(drawn(0, jump), None), drawn(0, jump))
+
+
+def test_what_moves_evenly_is_no_jump():
+    x = (0.05 * torch.arange(12.0))[None, None, :, None, None].expand(1, 3, -1, 2, 2)
+    assert torch.allclose(joined(x, None), x, atol=1e-6)
 
 
 def test_only_frames_in_a_latents_reach_change(model):

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.profiler import ProfilerActivity, profile
 
 from worldreel import __version__
+from worldreel.models import processor
 
 Product = tuple[int, int, int]  # rows, summed, columns
 SHOWN = 4  # operators of a side that are told
@@ -66,10 +67,9 @@ def _processor() -> str:
             if line.startswith("model name"):
                 name = line.partition(":")[2].strip()
                 break
-    can = getattr(torch.cpu, "get_capabilities", dict)()
-    kinds = ("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 bf16"), ("avx2", "AVX2")
-    found = [told for key, told in kinds if can.get(key)]
-    return f"{name} ({found[0]})" if found else name
+    kinds = {"amx": "AMX", "avx512_bf16": "AVX-512 bf16"}
+    found = kinds.get(processor.multiplier(), torch.backends.cpu.get_cpu_capability())
+    return f"{name} ({found})"
 
 
 @contextlib.contextmanager

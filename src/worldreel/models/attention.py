@@ -16,15 +16,15 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional
 
-from worldreel.models import rowwise
+from worldreel.models import processor, rowwise
 from worldreel.models.rowwise import rotate
 
 _CACHED = 1 << 20  # scores at a time: 2 MiB of bf16, about what a core keeps at hand
 
 
-# What this processor and its library of products can do; not every make of torch can tell.
+# What this processor and its library of products can do.
 _FUSES = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
-_TILES = bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", False))
+_TILES = processor.multiplier() == "amx"
 
 
 class Linear(nn.Linear):
@@ -38,16 +38,17 @@ class Linear(nn.Linear):
 def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """x weight^T + bias in the dtype of x and weight, or its GELU by the tanh approximation."""
     bias = None if bias is None else bias.to(x.dtype)
-    if _FUSES and _plain_bf16(x):
+    free = not (torch.is_grad_enabled() or torch.compiler.is_compiling())  # to write in place
+    if free and _FUSES and x.device.type == "cpu" and x.dtype == torch.bfloat16:
         # bias and GELU within the product: half the time of three passes, and one rounding
         then = ("gelu", [], "tanh") if gelu else ("none", [], "")
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, *then)
     y = functional.linear(x, weight, bias)
     if not gelu:
         return y
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return functional.gelu(y, approximate="tanh")
-    return torch.ops.aten.gelu_(y, approximate="tanh")
+    if free:
+        return torch.ops.aten.gelu_(y, approximate="tanh")
+    return functional.gelu(y, approximate="tanh")
 
 
 def with_gelu(layer: nn.Module, x: Tensor) -> Tensor:
@@ -62,12 +63,6 @@ def in_tiles(x: Tensor) -> bool:
     """Whether products of x are taken in tiles (bf16 on a CPU that has AMX): several times as fast
     as elsewhere, so that a pass over memory costs more than the products that it saves."""
     return _TILES and x.device.type == "cpu" and x.dtype == torch.bfloat16
-
-
-def _plain_bf16(x: Tensor) -> bool:
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
-        return False
-    return x.device.type == "cpu" and x.dtype == torch.bfloat16
 
 
 class RMSNorm(nn.Module):

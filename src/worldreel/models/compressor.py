@@ -2,8 +2,9 @@
 
 A closed-form PCA of patches is the skip path; learned nets beside it start from zero. Every
 convolution stays within a latent's four frames (they are folded into the channels); one causal
-2x1x1 at latent rate in the decoder is the only link between latents, so a latent reaches its own
-four frames and the next four, by construction.
+2x1x1 at latent rate in the decoder links what is drawn of a latent to the one before it. Where two
+latents meet, what little they disagree in is faded out over the later one's frames (`joined`). So
+a latent reaches its own four frames and the next eight, by construction.
 
 Shapes: B batch, F frames, T = F/4 latents, H W pixels, C latent channels. Pixels are -1 to 1.
 """
@@ -20,6 +21,11 @@ from torch.nn import functional
 from worldreel.models.presets import CompressorPreset
 
 FRAMES = 4  # per latent
+# What two latents disagree in, of a scale of 2, is faded out below the first of these, and left as
+# it is above twice that: a thing's edge that moved. Chosen on reconstructions and on marble's clips
+# (docs/decisions/0005-latents-are-joined.md).
+_SLIGHT = 0.1
+_FADES = (0.6, 0.4, 0.2, 0.0)  # of it, taken from each frame of the later latent
 STRIDE = 16  # pixels per latent, both ways
 _PATCH = 3 * FRAMES * STRIDE * STRIDE
 
@@ -99,6 +105,31 @@ def moved(video: Tensor, flow: Tensor) -> Tensor:
     return functional.grid_sample(video, where, padding_mode="border", align_corners=False)
 
 
+def joined(x: Tensor, last: Tensor | None) -> Tensor:
+    """Drawn frames B 3 4T H W with latents that meet: a jump that is no motion is faded out.
+
+    Frames of a latent are drawn together, and two latents never quite agree: still ground jumps
+    every four frames. From one frame to the next should happen, where latents meet, what happens
+    just before and just after; what is more, and slight, the later frames lose again bit by bit.
+    Video codecs do so in space, where blocks meet (List et al., 2003, 10.1109/TCSVT.2003.815175).
+    last: the two frames before, as drawn; None: nothing is before the first.
+    """
+    frames = x.unflatten(2, (-1, FRAMES))  #                         B 3 T 4 H W
+    ends = frames[:, :, :-1, -2:]
+    if last is None:
+        if frames.shape[2] == 1:
+            return x
+        first, frames = frames[:, :, :1], frames[:, :, 1:]
+    else:
+        first, ends = frames[:, :, :0], torch.cat([last[:, :, None], ends], dim=2)
+    before, after = ends.unbind(3), frames[:, :, :, :2].unbind(3)  # twice B 3 T H W each
+    jump = after[0] - before[1]
+    jump = jump - (before[1] - before[0] + after[1] - after[0]) / 2
+    jump = jump * (2 - jump.abs().amax(1, keepdim=True) / _SLIGHT).clamp(0, 1)
+    fades = torch.tensor(_FADES, dtype=x.dtype, device=x.device)[:, None, None]
+    return torch.cat([first, frames - fades * jump[:, :, :, None]], dim=2).flatten(2, 3)
+
+
 class Compressor(nn.Module):
     """See the module's docstring.
 
@@ -111,7 +142,7 @@ class Compressor(nn.Module):
     scale: Tensor
     shift: Tensor
     spread: Tensor
-    reach = 2  # latents' worth of frames that one latent touches: its own and the next
+    reach = 3  # latents' worth of frames that one latent touches: its own and the next two
     first_frame = False  # latent 0 is like any other: F = 4T
     frames, stride = FRAMES, STRIDE
 
@@ -178,13 +209,38 @@ class Compressor(nn.Module):
     def decode(self, latents: Tensor, *, past: Tensor | None = None, ring: bool = False) -> Tensor:
         """Normalised latents B C T h w to pixels B 3 4T H W, not clamped.
 
-        past: the latent before the first (B C 1 h w), else the first stands for its own past; on a
-        ring it is the last.
+        past: the one or two latents before the first (B C 1|2 h w); the first of all stands for its
+        own past. On a ring the last are before the first.
         """
+        parts = self.stream(latents, chunk=latents.shape[2], past=past, ring=ring)
+        return torch.cat(list(parts), dim=2)
+
+    def stream(
+        self,
+        latents: Tensor,
+        *,
+        chunk: int = 3,
+        past: Tensor | None = None,
+        ring: bool = False,
+    ) -> Iterator[Tensor]:
+        """Decode a few latents at a time: the same pixels as `decode`, in bounded memory."""
+        past = latents[:, :, -2:] if ring else past
+        last = None
+        if past is not None:
+            # as many at once as later: sums over a smaller batch may round otherwise
+            times = min(chunk, latents.shape[2])
+            old, own = (x.expand(-1, -1, times, -1, -1) for x in (past[:, :, :1], past[:, :, -1:]))
+            last = self._drawn(own, old)[:, :, FRAMES - 2 : FRAMES]
+        previous = latents[:, :, :1] if past is None else past[:, :, -1:]
+        for start in range(0, latents.shape[2], chunk):
+            part = latents[:, :, start : start + chunk]
+            x = self._drawn(part, torch.cat([previous.to(part.dtype), part[:, :, :-1]], dim=2))
+            previous, last, x = part[:, :, -1:], x[:, :, -2:].clone(), joined(x, last)
+            yield x
+
+    def _drawn(self, latents: Tensor, before: Tensor) -> Tensor:
+        """Latents B C T h w, each after the one before it, as frames that are not joined yet."""
         b = latents.shape[0]
-        if past is None:
-            past = latents[:, :, -1:] if ring else latents[:, :, :1]
-        before = torch.cat([past.to(latents.dtype), latents[:, :, :-1]], dim=2)
         z, old = (
             rearrange(x.float(), "b c t h w -> (b t) c h w") * self.spread[:, None, None]
             + self.shift[:, None, None]
@@ -202,21 +258,6 @@ class Compressor(nn.Module):
         if flow is not None:
             x = moved(x, rearrange(flow.float(), "n (f c) h w -> (n f) c h w", f=FRAMES))
         return rearrange(x, "(b t f) c h w -> b c (t f) h w", b=b, f=FRAMES)
-
-    def stream(
-        self,
-        latents: Tensor,
-        *,
-        chunk: int = 3,
-        past: Tensor | None = None,
-        ring: bool = False,
-    ) -> Iterator[Tensor]:
-        """Decode a few latents at a time: the same pixels as `decode`, in bounded memory."""
-        past = latents[:, :, -1:] if ring else past
-        for start in range(0, latents.shape[2], chunk):
-            part = latents[:, :, start : start + chunk]
-            yield self.decode(part, past=past)
-            past = part[:, :, -1:]
 
     def flops_per_pixel(self) -> float:
         """Floating-point operations to decode one pixel of one frame (2 per multiply-add)."""

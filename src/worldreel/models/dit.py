@@ -24,10 +24,10 @@ from worldreel.models.attention import (
     attend,
     attend_ring,
     rotary,
-    rotate,
     with_gelu,
 )
 from worldreel.models.presets import DitPreset
+from worldreel.models.rowwise import rotate
 from worldreel.models.vace import Vace
 
 Rope = tuple[Tensor, Tensor]

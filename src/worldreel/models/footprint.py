@@ -2,7 +2,8 @@
 
 Weights are counted on networks that have shapes and no numbers. What is alive at the fullest
 instant is counted from the code of `dit`, `attention` and the decoders, term by term as said beside
-each; the tests hold it to what processes really take. One constant was measured: `_WRITER`.
+each; the tests hold it to what processes really take. Two constants were measured: `_WRITER` and
+`_LIBRARY`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ _PIXELS = 3 * FRAMES * STRIDE**2  # of one of marble's latents
 # Bytes for a pixel of one frame: what x264 holds of a film, and a frame on its way to YUV. 113 to
 # 124 were measured at 416x240 to 832x480; it does not grow with the length.
 _WRITER = 120
+# What a library of products makes for the sizes that it meets, its code and its room: 4 to 8 MiB
+# were measured of oneDNN at widths from 192 to 1536, in float32 and bfloat16.
+_LIBRARY = 4 << 20
 # Tensors of a clip's latents: known, noise, x, a velocity of each branch and their sum, and three
 # that UniPC remembers. What VACE follows is one more, of its own channels.
 _LATENTS = 9
@@ -160,7 +164,7 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     )
     # levels are fp32, and so is then what modulation is made with
     levels = 0 if how.stored == torch.float32 else 6 * _FP32 * d * d
-    return max(rows * (held + max(stages)), *products, levels)
+    return max(rows * (held + max(stages)), *products, levels) + _LIBRARY
 
 
 def decoding(
@@ -192,7 +196,7 @@ def decoding(
     # squares are put together first; of other parts, copies are on their way
     pieces = shape.latents if area < shape.height * shape.width else part
     kept["file"] = (3 * frames * (pieces + 2 * part) + _WRITER) * picture
-    return shape.clips * (work + kept[shape.into])
+    return shape.clips * (work + kept[shape.into]) + _LIBRARY
 
 
 def _folded(p: CompressorPreset, cells: int, how: Numbers) -> int:

@@ -100,9 +100,9 @@ class DoubledConv(PlaneConv):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return self._plain(input) if in_tiles(input) else self._folded(input)
+        return self._enlarged(input) if in_tiles(input) else self._fewer(input)
 
-    def _plain(self, input: Tensor) -> Tensor:
+    def _enlarged(self, input: Tensor) -> Tensor:
         """For processors on which products are cheap, and passes over frames are not."""
         b, t, h, w, _ = input.shape
         out = input.new_empty(b * t, 2 * h, 2 * w, self.out_channels)
@@ -114,7 +114,7 @@ class DoubledConv(PlaneConv):
             out[start : start + size] = done.permute(0, 2, 3, 1)
         return out.unflatten(0, (b, t))
 
-    def _folded(self, input: Tensor) -> Tensor:
+    def _fewer(self, input: Tensor) -> Tensor:
         weight = _folded(_folded(self.weight.float(), 2), 4)  #   q p O I 2 2
         weight = weight.transpose(0, 1).flatten(0, 2).to(input.dtype)
         weight = weight.contiguous(memory_format=torch.channels_last)
