@@ -273,20 +273,22 @@ def test_the_same_seed_gives_the_same_bytes(model, tiny_model):
 
 
 def test_decoding_is_streamed_and_equals_the_whole(model, monkeypatch):
-    sizes, decode = [], model.compressor.decode
+    sizes, drawn = [], model.compressor._drawn
 
-    def counted(latents, **how):
+    def counted(latents, before):
         sizes.append(latents.shape[2])
-        return decode(latents, **how)
+        return drawn(latents, before)
 
     z = torch.randn(2, 8, 7, 4, 6, generator=Generator().manual_seed(2))
-    whole = (decode(z).clamp(-1, 1) * 127.5 + 127.5).round()
-    monkeypatch.setattr(model.compressor, "decode", counted)
+    whole = (model.compressor.decode(z).clamp(-1, 1) * 127.5 + 127.5).round()
+    monkeypatch.setattr(model.compressor, "_drawn", counted)
     frames = model.decode(z)
     assert frames.shape == (2, 28, 64, 96, 3) and frames.dtype == np.uint8
     assert sizes == [3, 3, 3]  # as many each time: the same bytes whatever stands around
-    for first in range(1, 6):
-        assert np.array_equal(model.decode(z[:, :, first - 1 :])[:, 4:], frames[:, 4 * first :])
+    for first in range(2, 6):
+        assert np.array_equal(model.decode(z[:, :, first - 2 :])[:, 8:], frames[:, 4 * first :])
+        later = model.decode(z[:, :, first:], past=z[:, :, first - 2 : first])
+        assert np.array_equal(later, frames[:, 4 * first :])
     whole = rearrange(whole, "b c f h w -> b f h w c").numpy()
     assert np.abs(whole - frames).max() <= 1  # a rounding that falls the other way
 

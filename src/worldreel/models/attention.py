@@ -38,7 +38,7 @@ class Linear(nn.Linear):
 def product(x: Tensor, weight: Tensor, bias: Tensor | None, *, gelu: bool = False) -> Tensor:
     """x weight^T + bias in the dtype of x and weight, or its GELU by the tanh approximation."""
     bias = None if bias is None else bias.to(x.dtype)
-    free = not (torch.is_grad_enabled() or torch.compiler.is_compiling())  # to write in place
+    free = rowwise.unrecorded()
     if free and _FUSES and x.device.type == "cpu" and x.dtype == torch.bfloat16:
         # bias and GELU within the product: half the time of three passes, and one rounding
         then = ("gelu", [], "tanh") if gelu else ("none", [], "")

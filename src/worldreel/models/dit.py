@@ -78,8 +78,11 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor, eps: float, dtype: torch.
 
 
 def gate(x: Tensor, by: Tensor, h: Tensor) -> Tensor:
-    """The stream x, B N D in fp32, and by times h; by is B 1|N D."""
-    return rowwise.gated(x, by, h) if by.shape[1] == 1 else torch.addcmul(x, by, h)
+    """The stream x, B N D in fp32, and by times h; by is B 1|N D. Without a gradient x is written
+    over."""
+    if by.shape[1] == 1:
+        return rowwise.gated(x, by, h)
+    return x.addcmul_(by, h) if rowwise.unrecorded() else torch.addcmul(x, by, h)
 
 
 def sinusoids(level: Tensor, dim: int) -> Tensor:
@@ -117,7 +120,8 @@ class Block(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
         """The stream after this block and, to keep, its tokens' keys (before rotation) and values.
 
-        No product is held longer than it is needed: what is freed here bounds the memory.
+        No product is held longer than it is needed, and without a gradient x is written over: what
+        is freed here bounds the memory, and fresh pages cost more than what is added.
         """
         m = (self.table[:, None] + mod).unbind(2)  #                         6 of B 1|N D
         q, k, v = self.self_attn.project(  #                                 B H N d
@@ -148,7 +152,8 @@ class Block(nn.Module):
             stop = h.shape[1] if tokens is None else start + tokens
             said.append(self.cross_attn(h[:, start:stop], words_k, words_v, mask))
             start = stop
-        x = x + (said[0] if len(said) == 1 else torch.cat(said, dim=1))
+        h = said[0] if len(said) == 1 else torch.cat(said, dim=1)
+        x = x.add_(h) if rowwise.unrecorded() else x + h
         del said
         h = modulated(x, m[3], m[4], self.eps, dtype)
         h = with_gelu(self.mlp_in, h)

@@ -137,8 +137,7 @@ def painting(p: DitPreset, words: Words, shape: Shape, how: Numbers, *, together
 def forward(p: DitPreset, rows: int, how: Numbers) -> int:
     """One forward of the transformer over so many tokens: `DiT.forward` and `Block.forward`."""
     d, e = p.dim, how.dtype.itemsize
-    stream = _FP32 * d
-    held = stream  #                            what the block was given
+    held = _FP32 * d  #                         the stream
     held += _FP32 * d // p.heads  #             cosines and sines, of half a head each
     held += _FP32 * p.channels * p.patch**2  #  the tokens
     if p.control:  #                            control tokens, and VACE's stream
@@ -152,15 +151,14 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
         6 * e * d,  #                           q and k, and v on its own, beside them as one
         4 * e * d + 2 * _FP32 * d + up,  #      q, k, v; q turned in halves, and joined
         5 * e * d,  #                           q, k, v, q scaled, and what comes of them
-        stream + said + 2 * up + e * d,  #      the norm before the MLP
-        stream + e * p.mlp + e * d,  #          the MLP, GELU in place
-        2 * stream + e * d,  #                  and the sum
+        said + 2 * up + e * d,  #               the norm before the MLP
+        e * p.mlp + e * d,  #                   the MLP, GELU in place
     )
     # a matrix that is stored otherwise is made anew in `dtype` for its product
     cast = e if how.stored.itemsize != e else 0
     products = (
         rows * (held + 4 * e * d) + cast * 3 * d * d,
-        rows * (held + stream + said + e * p.mlp) + cast * d * p.mlp,
+        rows * (held + said + e * p.mlp) + cast * d * p.mlp,
     )
     # levels are fp32, and so is then what modulation is made with
     levels = 0 if how.stored == torch.float32 else 6 * _FP32 * d * d

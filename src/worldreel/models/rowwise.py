@@ -32,6 +32,11 @@ def used(x: Tensor) -> bool:
     return x.device.type == "cpu" and not torch.compiler.is_compiling()
 
 
+def unrecorded() -> bool:
+    """Whether what is computed may be written over: no gradient and no graph needs it."""
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+
+
 def _parts(rows: int, width: int) -> Iterator[slice]:
     size = max(1, (_AT_ONCE if torch.get_num_threads() == 1 else _SHARED) // width)
     return (slice(start, start + size) for start in range(0, rows, size))
@@ -54,8 +59,15 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch
 
 
 def gated(x: Tensor, gate: Tensor, h: Tensor) -> Tensor:
-    """x + gate h, for x B N D in fp32, gate B 1 D and h B N D of any type."""
-    return _Gated.apply(x, gate, h) if used(x) else torch.addcmul(x, gate, h)
+    """x + gate h, for x B N D in fp32, gate B 1 D and h B N D of any type; without a gradient in
+    place of x."""
+    if not used(x):
+        return x.addcmul_(gate, h) if unrecorded() else torch.addcmul(x, gate, h)
+    if not unrecorded():
+        return _Gated.apply(x, gate, h)
+    for i, part in _clips(*x.shape):
+        x[i, part].addcmul_(_of(gate, i), h[i, part].float())
+    return x
 
 
 def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:

@@ -175,7 +175,11 @@ class Truth(nn.Module):
         self.head = nn.Linear(model.preset.dim, len(DENSE))
         self.seen: list[Tensor] = []
         middle = model.blocks[len(model.blocks) // 2]
-        middle.register_forward_hook(lambda _, __, out: self.seen.append(out[0]))
+        middle.register_forward_hook(self._see)
+
+    def _see(self, _: nn.Module, __: Any, out: tuple[Tensor, Any]) -> None:
+        # without a gradient the blocks after it write over what it gave
+        self.seen.append(out[0] if torch.is_grad_enabled() else out[0].clone())
 
     def loss(self, dense: Tensor, part: tokens.Part, through: Tensor | None = None) -> Tensor:
         """dense B T h w A, at the tokens of `part` (a patch of one latent) or at some of them."""
