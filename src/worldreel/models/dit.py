@@ -77,14 +77,6 @@ def modulated(x: Tensor, shift: Tensor, scale: Tensor, eps: float, dtype: torch.
     return torch.addcmul(shift, y, 1 + scale).to(dtype)
 
 
-def gate(x: Tensor, by: Tensor, h: Tensor) -> Tensor:
-    """The stream x, B N D in fp32, and by times h; by is B 1|N D. Without a gradient x is written
-    over."""
-    if by.shape[1] == 1:
-        return rowwise.gated(x, by, h)
-    return x.addcmul_(by, h) if rowwise.unrecorded() else torch.addcmul(x, by, h)
-
-
 def sinusoids(level: Tensor, dim: int) -> Tensor:
     """Cosines then sines of 1000 times a level, as in Wan: ... -> ... dim."""
     half = dim // 2
@@ -143,7 +135,7 @@ class Block(nn.Module):
             else:
                 h = attend(q, k, v)
         del q, k, v
-        x = gate(x, m[2], self.self_attn.merge(h))
+        x = rowwise.gated(x, m[2], self.self_attn.merge(h))
         h = rowwise.layer_norm(
             x, self.norm.weight[None, None], self.norm.bias[None, None], self.eps, dtype
         )
@@ -158,7 +150,7 @@ class Block(nn.Module):
         h = modulated(x, m[3], m[4], self.eps, dtype)
         h = with_gelu(self.mlp_in, h)
         h = self.mlp_out(h)
-        return gate(x, m[5], h), kept
+        return rowwise.gated(x, m[5], h), kept
 
 
 def _by_chunk(q: Tensor, k: Tensor, v: Tensor, chunks: tuple[int, ...]) -> Tensor:

@@ -59,15 +59,17 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float, dtype: torch
 
 
 def gated(x: Tensor, gate: Tensor, h: Tensor) -> Tensor:
-    """x + gate h, for x B N D in fp32, gate B 1 D and h B N D of any type; without a gradient in
-    place of x."""
-    if not used(x):
+    """x + gate h, for the stream x, B N D in fp32, gate B 1|N D and h B N D of any type; without a
+    gradient in place of x."""
+    if not used(x) or gate.shape[1] != 1:
         return x.addcmul_(gate, h) if unrecorded() else torch.addcmul(x, gate, h)
-    if not unrecorded():
-        return _Gated.apply(x, gate, h)
+    return _add_gated(x, gate, h, x) if unrecorded() else _Gated.apply(x, gate, h)
+
+
+def _add_gated(x: Tensor, gate: Tensor, h: Tensor, out: Tensor) -> Tensor:
     for i, part in _clips(*x.shape):
-        x[i, part].addcmul_(_of(gate, i), h[i, part].float())
-    return x
+        torch.addcmul(x[i, part], _of(gate, i), h[i, part].float(), out=out[i, part])
+    return out
 
 
 def rotate(x: Tensor, rope: tuple[Tensor, Tensor]) -> Tensor:
@@ -144,10 +146,7 @@ class _Gated(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, gate: Tensor, h: Tensor) -> Tensor:
         ctx.save_for_backward(gate, h)
-        out = torch.empty_like(x)
-        for i, part in _clips(*x.shape):
-            torch.addcmul(x[i, part], _of(gate, i), h[i, part].float(), out=out[i, part])
-        return out
+        return _add_gated(x, gate, h, torch.empty_like(x))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Gradient, ...]:
