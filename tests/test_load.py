@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import worldreel
-from worldreel import checkpoint, device, engine
+from worldreel import checkpoint, device, engine, loading, shelf
+from worldreel.cli import main
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import presets, processor
 from worldreel.models.compressor import Compressor
@@ -46,6 +47,7 @@ DAMAGE = {
     "a list": (lambda f: (f / "model.json").write_text("[]"), "model.json cannot be used"),
     "another key": (lambda f: edit(f / "model.json", odd=1), "'odd'"),
     "another sampler": (lambda f: edit(f / "model.json", sampler="magic"), "euler, heun, ab2"),
+    "parts of nobody's": (lambda f: edit(f / "model.json", shares="nobody"), "of 'nobody'"),
     "no steps": (lambda f: edit(f / "model.json", steps=0), "steps"),
     "levels the wrong way": (
         lambda f: edit(f / "model.json", guidance_interval=[0.8, 0.2]),
@@ -88,6 +90,24 @@ def test_a_bad_folder_is_one_line_that_says_what_to_do(tiny_model, tmp_path, wha
     message = str(error.value)
     assert str(copy) in message and len(message) < 600
     assert any(word in message for word in ("fetch", "give ", "convert"))
+
+
+def test_what_a_model_has_not_it_shares_with_another(tiny_model, tmp_path, monkeypatch, capsys):
+    """A folder of a transformer alone, that paints what the whole model paints."""
+    monkeypatch.setattr(shelf, "PACKAGED", tiny_model.parent)
+    monkeypatch.setattr(loading, "PACKAGED", tiny_model.parent)
+    alone = tmp_path / "alone"
+    shutil.copytree(tiny_model / "dit", alone / "dit")
+    shutil.copy(tiny_model / "model.json", alone)
+    edit(alone / "model.json", shares=tiny_model.name, steps=3, guidance_scale=1.0)
+    asked = {"num_frames": 4, "size": (64, 64), "seed": 1}
+    ours, theirs = worldreel.load(alone), worldreel.load(tiny_model)
+    made = ours.generate("a red ball", **asked)
+    known = theirs.generate("a red ball", num_inference_steps=3, guidance_scale=1.0, **asked)
+    assert (made.frames == known.frames).all()
+    assert loading.described(alone)[0].dit == loading.described(tiny_model)[0].dit
+    assert main(["prompt", "a red ball", "--model", str(alone), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
 
 
 def test_unknown_models_devices_and_dtypes_are_refused(tiny_model, tmp_path):

@@ -146,9 +146,9 @@ def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
 
 def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
     settings = settings_of(folder / "model.json")
-    text = checkpoint.load_text(folder / "text")
+    text = checkpoint.load_text(shelf.part(folder, "text"))
     dit = _own_dit(folder, dtype, loras)
-    compressor = checkpoint.load_compressor(folder / "compressor", dtype=dtype)
+    compressor = checkpoint.load_compressor(shelf.part(folder, "compressor"), dtype=dtype)
     takes = (dit.preset.channels, dit.preset.text_dim)
     given = (compressor.preset.channels, text.preset.out_dim)
     if takes != given:
@@ -160,7 +160,7 @@ def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) 
 
 
 def _own_dit(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> DiT:
-    dit = checkpoint.load_dit(folder / "dit", dtype=dtype)
+    dit = checkpoint.load_dit(shelf.part(folder, "dit"), dtype=dtype)
     changes = [(lora.load(path, dit.preset), strength) for path, strength in loras]
     adapted.merge(dit, changes, keep=False)
     return dit
@@ -179,7 +179,7 @@ def described(
     if folder is not None:
         try:
             held = [
-                json.loads((folder / part / "config.json").read_text("utf-8"))["config"]
+                json.loads((shelf.part(folder, part) / "config.json").read_text("utf-8"))["config"]
                 for part in ("dit", "compressor")
             ]
         except (OSError, ValueError, KeyError) as error:
@@ -383,6 +383,8 @@ def settings_of(file: Path) -> Settings:
         low, high = s.guidance_interval
         if not 0 <= low <= high <= 1:
             raise ValueError("guidance_interval makes no sense")
+        if s.shares and not (PACKAGED / Path(s.shares).name / "model.json").is_file():
+            raise ValueError(f"it shares the parts of {s.shares!r}, which is not packaged")
         if not (s.trained_seconds is None or s.trained_seconds > 0):
             raise ValueError("trained_seconds makes no sense")
         for size in s.trained_sizes:

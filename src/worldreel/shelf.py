@@ -54,6 +54,19 @@ def folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "worldreel" / "models"
 
 
+def part(folder: Path, name: str) -> Path:
+    """Where a part of a model in our layout lies: in its folder, or, where that has none, in that
+    of the packaged model whose parts it shares (`shares` in its model.json)."""
+    own = folder / name
+    if not own.exists():
+        try:
+            about = json.loads((folder / "model.json").read_text("utf-8"))
+            return PACKAGED / Path(about["shares"]).name / name if about["shares"] else own
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # whoever reads the part says what is wrong
+    return own
+
+
 def held() -> list[Held]:
     """All that is here, the packaged ones first."""
     found = [

@@ -59,11 +59,12 @@ def prompt(
     from worldreel.checkpoint import PACKAGED, load_text
     from worldreel.prompt import hear, rewrite
     from worldreel.prompt.rewriting import stated
+    from worldreel.shelf import part
 
-    folders = [f for f in (PACKAGED / model, Path(model)) if (f / "text").is_dir()]
+    folders = [f for f in (PACKAGED / model, Path(model)) if part(f, "text").is_dir()]
     if not folders:
         raise RequestError(f"no model {model!r}: give the name of a packaged one or a folder")
-    encoder = load_text(folders[0] / "text")
+    encoder = load_text(part(folders[0], "text"))
     name = folders[0].resolve().name
     with progress(quiet=chat is None) as told:  # a chat server may take its time
         told("caption", 0, 1)

@@ -106,7 +106,8 @@ class Settings:
     guidance_interval: the levels at which guidance counts, both ends included.
     guidance_scale is 1 where guidance is folded into the weights, which then take few steps.
     trained_sizes ("144x80", most of it first) and trained_seconds (its longest clip): what it was
-    trained on, where that is known. Other requests are made, with a note.
+    trained on, where that is known. Other requests are made, with a note. shares: the packaged
+    model whose parts it uses where its folder has none of its own.
     """
 
     name: str
@@ -118,6 +119,7 @@ class Settings:
     context_level: float = 0.0
     trained_sizes: tuple[str, ...] = ()
     trained_seconds: float | None = None
+    shares: str = ""
 
 
 Preset = TypeVar("Preset", DitPreset, CompressorPreset, WanVaePreset, TextPreset, Settings)
