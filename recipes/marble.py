@@ -247,7 +247,7 @@ def deeper() -> dit_stage.Config:
 
 # How long the ways are that the student learns, by the number of steps that they make of a walk.
 ONE_ROW, TWO_OR_THREE = {24: 1.0}, {24: 0.2, 12: 0.6, 8: 0.2}
-FOUR_STEPS = {4: 0.75, 8: 0.1, 12: 0.05, 24: 0.1}
+FOUR_STEPS = {4: 0.8, 8: 0.1, 24: 0.1}
 
 
 def few() -> few_stage.Config:
@@ -261,7 +261,7 @@ def few() -> few_stage.Config:
         "c48": (0.04, 16), "r48": (0.04, 16), "cb24": (0.03, 8), "rb24": (0.05, 8),
         "cp24": (0.02, 32), "rp24": (0.02, 32), "cq24": (0.02, 32), "rq24": (0.02, 32),
     }  # fmt: skip
-    legs = ((24, ONE_ROW), (24, TWO_OR_THREE), (72, FOUR_STEPS))
+    legs = ((14, ONE_ROW), (14, TWO_OR_THREE), (82, FOUR_STEPS))
     return _sized(
         few_stage.Config(
             preset=replace(presets.MARBLE_DIT, target=True),
@@ -290,6 +290,7 @@ SETTINGS = Settings(
     name="marble",
     steps=20,
     guidance_scale=4.5,
+    context_interval=(0.95, 1.0),
     flow_shift=5.0,
     trained_sizes=tuple(dict.fromkeys(f"{f.size[0]}x{f.size[1]}" for f in folders())),
     trained_seconds=max(f.seconds for f in folders()),
@@ -344,10 +345,15 @@ def export(
 
 
 def few_steps() -> None:
-    """Train them, and write a model of them beside the run."""
+    """Train them, and write a model of them beside the run: a transformer, and whose parts it
+    shares."""
     train_pair("few", "few")
-    settings = replace(SETTINGS, steps=few().judged, guidance_scale=1.0)
-    export(Path(RUNS) / "marble-few/model", {**PARTS, "dit": "few"}, settings)
+    settings = replace(SETTINGS, name="marble-few", steps=few().judged, guidance_scale=1.0)
+    if SMOKE:  # what is packaged is of other sizes
+        export(Path(RUNS) / "marble-few/model", {**PARTS, "dit": "few"}, settings)
+    else:
+        shared = replace(settings, shares=PACKAGED.name)
+        export(Path(RUNS) / "marble-few/model", {"dit": "few"}, shared)
 
 
 STAGES = {

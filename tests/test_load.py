@@ -15,7 +15,6 @@ from worldreel.cli import main
 from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import presets, processor
 from worldreel.models.compressor import Compressor
-from worldreel.models.presets import Settings
 from worldreel.request import Limits
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +50,7 @@ DAMAGE = {
     "no steps": (lambda f: edit(f / "model.json", steps=0), "steps"),
     "levels the wrong way": (
         lambda f: edit(f / "model.json", guidance_interval=[0.8, 0.2]),
-        "guidance_interval makes no sense",
+        "context_interval makes no sense",
     ),
     "text for a number": (lambda f: edit(f / "model.json", flow_shift="2"), "model.json cannot"),
     "no text": (lambda f: shutil.rmtree(f / "text"), "text is no checkpoint: it has no config"),
@@ -192,7 +191,7 @@ def test_marbles_limits_are_those_that_requests_are_checked_against():
     """The command line refuses a request before it loads weights: by `Limits()`."""
     recipe = runpy.run_path(str(ROOT / "recipes/marble.py"))
     packaged = checkpoint.PACKAGED / "marble/model.json"
-    held = [Settings(**json.loads(file.read_text())) for file in [packaged] if file.exists()]
+    held = [loading.settings_of(file) for file in [packaged] if file.exists()]
     for settings in (recipe["SETTINGS"], *held):
         marble = engine.Engine.__new__(engine.Engine)
         marble.settings, marble.public = settings, None

@@ -200,7 +200,7 @@ def test_noise_is_of_the_seed_and_the_place_alone(model):
 def test_staggered_groups_walk_the_schedule_as_one_would(model, monkeypatch, sampler):
     """With a velocity that looks at one latent alone, windows and ticks change nothing."""
 
-    def field(self, board, low, per_frame, noise, context):
+    def field(self, board, low, per_frame, noise, context, goes_on):
         def velocity(x, sigma, target):
             return torch.tanh(x) * (1 + flow.level(sigma, torch.ones_like(x[:, :1])))
 
@@ -214,7 +214,7 @@ def test_staggered_groups_walk_the_schedule_as_one_would(model, monkeypatch, sam
         found = latents(one)
         start = samplers.State(one.noise(0, found.shape[2])[0])
         sigmas = flow.schedule(4, shift=settings.flow_shift)
-        v = field(None, None, 0, False, None, None)
+        v = field(None, None, 0, False, None, None, False)
         freedom = torch.ones_like(start.x[:, :1])
         alone = samplers.run(samplers.SAMPLERS[sampler](v, start, sigmas, freedom))
         assert close(found, alone, 1e-6)

@@ -153,6 +153,7 @@ class Engine(Tasks):
             default_steps=self.settings.steps,
             default_guidance=self.settings.guidance_scale,
             default_interval=self.settings.guidance_interval,
+            context_interval=self.settings.context_interval,
             trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
             trained_seconds=self.settings.trained_seconds,
             reach=self.compressor.reach,
@@ -163,8 +164,7 @@ class Engine(Tasks):
         """What tells this compressor's latents from another's."""
         total = hashlib.sha256()
         for name, tensor in sorted(weights_of(self.compressor, self._unread)):
-            total.update(name.encode())
-            total.update(tensor.detach().cpu().float().numpy().tobytes())
+            total.update(name.encode() + tensor.detach().cpu().float().numpy().tobytes())
         return total.hexdigest()[:16]
 
     def make(

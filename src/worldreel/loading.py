@@ -380,9 +380,9 @@ def settings_of(file: Path) -> Settings:
             raise ValueError("steps or guidance_scale makes no sense")
         if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
             raise ValueError("flow_shift or context_level makes no sense")
-        low, high = s.guidance_interval
-        if not 0 <= low <= high <= 1:
-            raise ValueError("guidance_interval makes no sense")
+        for low, high in (s.guidance_interval, s.context_interval):
+            if not 0 <= low <= high <= 1:
+                raise ValueError("guidance_interval or context_interval makes no sense")
         if s.shares and not (PACKAGED / Path(s.shares).name / "model.json").is_file():
             raise ValueError(f"it shares the parts of {s.shares!r}, which is not packaged")
         if not (s.trained_seconds is None or s.trained_seconds > 0):

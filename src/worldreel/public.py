@@ -93,6 +93,7 @@ class Public:
             max_side=1920,
             default_steps=m.steps,
             default_guidance=m.guidance[0],
+            context_interval=(0.0, 1.0),
             reach=reach,
             trained_sizes=tuple(sizes),
             trained_seconds=m.frames / m.fps,

@@ -17,7 +17,7 @@ from typing import Any
 
 from worldreel.errors import RequestError
 from worldreel.framing import Framing, frame
-from worldreel.timeline import WHOLE, Timeline, lay
+from worldreel.timeline import WHOLE, Timeline, in_force, lay
 from worldreel.values import (
     Size,
     integer,
@@ -106,6 +106,7 @@ class Limits:
     default_steps: int = 20
     default_guidance: float = 4.5
     default_interval: tuple[float, float] = (0.0, 1.0)
+    context_interval: tuple[float, float] = (0.95, 1.0)  # where a clip goes on in time
     max_prompt_characters: int = LONGEST_PROMPT
     reach: int = 3  # latents' worth of frames that a latent touches: its own, and those after it
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
@@ -131,6 +132,7 @@ class Plan:
     num_inference_steps: int
     guidance_scale: float
     guidance_interval: tuple[float, float]
+    context_interval: tuple[float, float]  # of what is painted beside latents that are there
     timeline: Timeline  # where its parts stand in time
     framing: Framing  # and in the picture
     # Seconds of the result that are not as they were, with what lies in reach of what is new; on a
@@ -159,6 +161,7 @@ class Plan:
         return fields | {
             "changed": list(self.changed),
             "guidance_interval": list(self.guidance_interval),
+            "context_interval": list(self.context_interval),
             "references": len(self.references),
             "notes": list(self.notes),
             "ring": line.ring,
@@ -178,7 +181,7 @@ def plan(request: Request, limits: Limits) -> Plan:
     clips = [c for c in (request.under, request.before, request.after) if c is not None]
     frames, notes = _frames(request, limits)
     line = lay(request, frames, limits)
-    own = _in_force(request, line, limits.frames_per_latent)
+    own = in_force(request, line, limits.frames_per_latent)
     prompt = request.prompt if request.prompt is not None else next(iter(own), None)
     if prompt is None:
         raise RequestError(f"{clips[0].name} does not say what it shows: give a prompt")
@@ -194,7 +197,10 @@ def plan(request: Request, limits: Limits) -> Plan:
     if seed is None:
         seed = 0 if request.under.seed is None else (request.under.seed + 1) % 2**64
     steps, guidance = request.num_inference_steps, request.guidance_scale
-    span = request.guidance_interval
+    spans = limits.default_interval, limits.context_interval
+    if request.guidance_interval is not None:
+        spans = (parse_interval(request.guidance_interval),) * 2
+    goes_on = clips and not framing.partly and line.paint != (0, line.num_latents)
     shown = line.window[1] * limits.frames_per_latent if clips else frames
     group, first = limits.frames_per_latent, line.paint[0] * limits.frames_per_latent - line.hidden
     last = (line.paint[1] + limits.reach - 1) * group - line.hidden
@@ -209,7 +215,8 @@ def plan(request: Request, limits: Limits) -> Plan:
         seed=operator.index(seed),
         num_inference_steps=limits.default_steps if steps is None else operator.index(steps),
         guidance_scale=limits.default_guidance if guidance is None else float(guidance),
-        guidance_interval=limits.default_interval if span is None else parse_interval(span),
+        guidance_interval=spans[1] if goes_on else spans[0],
+        context_interval=spans[1],
         timeline=line,
         changed=(max(first, 0) / limits.fps, min(last, line.num_frames) / limits.fps),
         before=request.before,
@@ -248,19 +255,6 @@ def _check_shown(request: Request, line: Timeline, framing: Framing, limits: Lim
             f"{name} goes on from a first picture: give one, or a clip that it continues; of words"
             " alone, and before a clip, wan2.2-ti2v-5b and wan2.1-vace-1.3b paint"
         )
-
-
-def _in_force(request: Request, line: Timeline, group: int) -> list[str]:
-    """What its clips say of themselves where they are changed or go on, each prompt once."""
-    found: list[str | None] = []
-    if request.under is not None:
-        said = [request.under.saying(latent, group) for latent in range(*line.paint)]
-        found.append(max(said, key=said.count))
-    if request.before is not None:
-        found.append(request.before.saying(line.lead - 1, group))
-    if request.after is not None:
-        found.append(request.after.saying(0, group))
-    return list(dict.fromkeys(prompt for prompt in found if prompt))
 
 
 def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:

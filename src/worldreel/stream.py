@@ -214,7 +214,7 @@ class Stream:
         board = Canvas(known=torch.where(freedom == 0, x, 0), freedom=freedom)
         sigmas = self._sigmas(stop - start, size, lag, kept).to(x.device)
         context = self._context(state, stop, held)
-        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context)
+        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context, bool(state.done))
         s = self.engine.settings
         begun = samplers.State(x, len(sigmas) - 1 - lag, velocity, tuple(memory))
         for walked in samplers.SAMPLERS[s.sampler](field, begun, sigmas, freedom):
@@ -263,10 +263,16 @@ class Stream:
         return torch.cat([torch.zeros(len(rows), kept), rows], dim=1)
 
     def _velocity(
-        self, board: Canvas, low: int, per_frame: bool, noise: Tensor, context: Context | None
+        self,
+        board: Canvas,
+        low: int,
+        per_frame: bool,
+        noise: Tensor,
+        context: Context | None,
+        goes_on: bool,
     ) -> Velocity:
         """The velocity of a window whose first latent is `low`, guided as the course says."""
-        dit, scale = self.engine.dit, self.course.plan.guidance_scale
+        dit, plan = self.engine.dit, self.course.plan
 
         def branches(count: int) -> Velocity:
             wide = replace(
@@ -280,9 +286,9 @@ class Stream:
             noises = noise.expand(count, -1, -1, -1, -1)
             return tokens.velocity(dit, wide, box, words, context=shown, noise=noises)
 
-        if scale == 1:
+        if (scale := plan.guidance_scale) == 1:
             return branches(1)
-        span = self.course.plan.guidance_interval
+        span = plan.context_interval if goes_on else plan.guidance_interval
         return flow.instant(guidance.joint(branches(1), branches(2), scale, interval=span))
 
     def _said(

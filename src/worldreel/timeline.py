@@ -105,6 +105,19 @@ def lay(request: Request, frames: int, limits: Limits) -> Timeline:
     )
 
 
+def in_force(request: Request, line: Timeline, group: int) -> list[str]:
+    """What its clips say of themselves where they are changed or go on, each prompt once."""
+    found: list[str | None] = []
+    if request.under is not None:
+        said = [request.under.saying(latent, group) for latent in range(*line.paint)]
+        found.append(max(said, key=said.count))
+    if request.before is not None:
+        found.append(request.before.saying(line.lead - 1, group))
+    if request.after is not None:
+        found.append(request.after.saying(0, group))
+    return list(dict.fromkeys(prompt for prompt in found if prompt))
+
+
 def _seconds(frames: float, limits: Limits) -> str:
     return f"{round(frames / limits.fps, 3):g} s"
 

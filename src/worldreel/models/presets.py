@@ -103,7 +103,8 @@ class TextPreset:
 class Settings:
     """How a model likes to be sampled; `model.json` in its folder.
 
-    guidance_interval: the levels at which guidance counts, both ends included.
+    guidance_interval: the levels at which guidance counts, both ends included; context_interval:
+    those where a clip goes on in time, which itself says what is to be seen.
     guidance_scale is 1 where guidance is folded into the weights, which then take few steps.
     trained_sizes ("144x80", most of it first) and trained_seconds (its longest clip): what it was
     trained on, where that is known. Other requests are made, with a note. shares: the packaged
@@ -114,6 +115,7 @@ class Settings:
     steps: int = 20
     guidance_scale: float = 4.0
     guidance_interval: tuple[float, float] = (0.0, 1.0)
+    context_interval: tuple[float, float] = (0.0, 1.0)
     flow_shift: float = 2.0
     sampler: str = "euler"
     context_level: float = 0.0
