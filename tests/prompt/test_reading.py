@@ -83,6 +83,7 @@ def test_the_same_prompt_gives_the_same_states(tiny):
         ("a red ball, no snow", "no snow"),
         ("雪地，没有球", "没有球"),
         ("zero balls on a table", "zero balls"),
+        ("cubes, except a ball", "except a ball"),
         ("桌上一个球都没有", "一个球都没有"),
     ],
 )

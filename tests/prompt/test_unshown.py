@@ -46,6 +46,7 @@ def test_where_one_looks_nobody_goes(marble, text):
         ("a dog stands and an owl flies away", "stands"),
         ("码头边有一艘船，海鸥向左飞", None),
         ("a dog on a trampoline jumps, then runs", "runs"),
+        ("a horse gallops behind a brown dog", None),
     ],
 )
 def test_what_a_stranger_does_is_done_by_no_other(marble, text, does):
@@ -116,3 +117,25 @@ def test_nothing_is_put_in_the_place_of_what_is_not_known(marble, text, never):
         told = rewrite(marble, text, seed=seed)
         assert told.by and told.ignored
         assert not any(slot.startswith(never) for slot in told.added)
+
+
+@pytest.mark.parametrize(
+    "text", ["Pixar style, a red ball", "in the style of Wes Anderson, a red ball", "anime style"]
+)
+def test_styles_of_others_are_no_style_of_marbles(marble, text):
+    said = read(marble, text)
+    assert "style" not in said.facts
+    assert any("style" in word for word in said.words()["without_effect"])
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("a policeman next to a red car", "next to"),
+        ("a red ball beside a blue cube", "beside"),
+        ("a yellow cone near a green ball", "near"),
+        ("一个红球在一个蓝色方块旁边", "旁边"),
+    ],
+)
+def test_beside_whom_one_stands_is_told(marble, text, word):
+    assert word in read(marble, text).words()["without_effect"]

@@ -79,8 +79,7 @@ LEADS = {
         ("from", _ONWARD, "direction"),
         ("to", _ONWARD, "direction setting camera side"),
         ("onto; across; along; through; over; down", _ONWARD, "setting"),
-        ("next to; beside", _ONWARD, f"{_LOOKS} setting"),
-        ("near; nearby", _EITHER, f"{_LOOKS} setting"),
+        ("next to; beside; near; nearby", _ONWARD, "setting"),  # where two stand is no fact
         ("wearing; dressed", _ONWARD, "wear color"),
         ("has; have; had; having", _ONWARD, f"{_DOES} {_LOOKS} wear"),
         ("during", _ONWARD, "light weather"),
@@ -107,7 +106,7 @@ LEADS = {
         ("来; 去; 过来; 过去", _BACK, _DOES),
         ("上; 里; 中; 内; 间; 上面; 里面", _BACK, _AROUND),
         ("下; 下面", _BACK, "light weather"),
-        ("边; 旁; 旁边; 附近; 身边", _EITHER, "setting kind"),
+        ("边; 旁; 旁边; 附近", _EITHER, "setting"),
         ("为; 以; 所; 对; 给; 前; 后; 外; 面前; 出现; 看到; 看见; 一起; 只是; 再", _ONWARD, ""),
     ),
 }  # fmt: skip

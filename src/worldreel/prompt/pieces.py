@@ -22,8 +22,11 @@ MEASURES = frozenset(
     "幅".split()
 )
 NO = {
-    "en": frozenset("no without not never zero 0 neither nor none nobody nothing cannot".split()),
-    "zh": frozenset("没有 不要 不是 没 无 别 零 0 毫无 并非 不 不带 没有人".split()),
+    "en": frozenset(
+        "no without not never zero 0 neither nor none nobody nothing cannot except "
+        "excluding".split()
+    ),
+    "zh": frozenset("没有 不要 不是 没 无 别 零 0 毫无 并非 不 不带 没有人 除了".split()),
 }
 
 

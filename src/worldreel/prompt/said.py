@@ -290,11 +290,18 @@ def _hinted(text: str, language: str, spans: Spans) -> set[Meant]:
 
 @cache
 def alone(language: str) -> dict[str, set[Meant]]:
-    """Words that stand in the phrases of one fact alone, with what these say."""
+    """Words that stand in the phrases of one fact alone, with what these say.
+
+    What every style is called by ("style" itself) says none of them.
+    """
     said: dict[str, set[Meant]] = {}
     for group in phrases(language).values():
         for tokens, name, value in group:
             for token in tokens:
                 said.setdefault(token, set()).add((name, value))
     names = {token: {name for name, _ in meant} for token, meant in said.items()}
-    return {t: said[t] for t, (n, *others) in names.items() if not others and n in _LOOSE}
+    return {
+        t: said[t]
+        for t, (n, *others) in names.items()
+        if not others and n in _LOOSE and not (n == "style" and len(said[t]) > 1)
+    }

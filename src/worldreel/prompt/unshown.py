@@ -154,7 +154,7 @@ def _strangers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
 
 
 def _subject(pieces: list[Piece], at: int, text: str, language: str) -> bool:
-    """Whether a piece is a thing that is not known, with which a clause begins."""
+    """Whether a piece is a thing that is not known, with which a clause begins, or the prompt."""
     piece = pieces[at]
     word = plain(piece.typed, language)
     if piece.fate != UNKNOWN or "other" in piece.names or word.endswith(("ly", "ing", "ed")):
@@ -167,7 +167,7 @@ def _subject(pieces: list[Piece], at: int, text: str, language: str) -> bool:
             return first > 0
         if word not in _DET:
             return False
-    return first > 0  # of the first of all there may be nobody else
+    return True
 
 
 def _tags(pieces: list[Piece], text: str, language: str) -> list[Piece]:
