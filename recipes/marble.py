@@ -2,7 +2,7 @@
 
     python recipes/marble.py                 all of it: about eleven hours (`make marble`)
     python recipes/marble.py render text     some of it
-    python recipes/marble.py few             four steps, a trial: runs/marble-few/model, an hour
+    python recipes/marble.py few             four steps: runs/marble-few/model, an hour
     python recipes/marble.py --smoke         every stage, tiny, in runs/smoke: a minute or two
 
 Each stage goes on where it was stopped, also by `kill -9`. Single ones by hand:
@@ -254,7 +254,7 @@ def few() -> few_stage.Config:
     """Four steps without guidance, from the finished transformer: about an hour of two cores.
 
     A step is a walk through 32 clips (16 s, by 1 s for a training step of as many) and 24 updates
-    on 16 of them (14 s). Nothing of it is exported before it is judged.
+    on 16 of them (14 s). marble-few is such a run. What judges it is the card: `gap` does not tell.
     """
     every = {
         "c24": (0.26, 32), "r24": (0.36, 32), "c1": (0.06, 128), "r1": (0.08, 128),

@@ -300,3 +300,29 @@ def test_renders_for_calibration_are_drawn_once(tmp_path, monkeypatch):
     assert one[0].facts and one[0].facts == two[0].facts and not one[0].cuts
     drawn = [how for how in told if how[1:] == (0, 1)]
     assert len(drawn) == 2, "each once"
+
+
+def test_clips_of_the_same_prompts_are_compared_in_pairs(tmp_path):
+    """What is right in the same clips leaves no doubt; other prompts are no pairs."""
+
+    def words(reads, prompt="a ball"):
+        right = sum(read == "red" for read in reads)
+        row = metrics.share(right, len(reads))
+        clips = [
+            {"prompt": f"{prompt} {n}", "wanted": {"colour": "red"}, "read": {"colour": read}}
+            for n, read in enumerate(reads)
+        ]
+        folder = tmp_path / f"{prompt}-{right}-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        card = {"model": "m", "lines": {"colour": {"what": "colour", "all": row}}, "clips": clips}
+        (folder / "words.json").write_text(json.dumps(card))
+        return folder
+
+    reads = ["red", "blue"] * 20
+    same = compare.compare(words(reads), words(reads))["lines"]["colour"]
+    assert same["pairs"] == 40 and tuple(same["interval"]) == (0, 0)
+    worse = compare.compare(words(reads), words(["blue", *reads[1:]]))["lines"]["colour"]
+    low, high = worse["interval"]
+    assert worse["difference"] == -0.025 and -0.08 <= low < worse["difference"] < high == 0
+    others = compare.compare(words(reads), words(reads, "a cube"))["lines"]["colour"]
+    assert others["pairs"] is None and others["interval"][0] < -0.1

@@ -12,6 +12,7 @@ from worldreel.cli import several
 from worldreel.cli.options import MARBLE
 from worldreel.errors import RequestError
 from worldreel.request import Request, plan
+from worldreel.shelf import PACKAGED
 
 if TYPE_CHECKING:
     from worldreel.plan import Plan
@@ -32,7 +33,8 @@ def foretell(
     what is packaged, which fits everywhere and need not be counted, and where nothing fits: the
     plan then says so; the model's parts and loras, which a run checks itself, are then checked.
     """
-    own = request.model == MARBLE.name or (Path(request.model) / "model.json").is_file()
+    places = (PACKAGED / request.model, Path(request.model))
+    own = any((place / "model.json").is_file() for place in places)
     if own and not told:
         return None, None
     memory, device = import_module("worldreel.plan"), import_module("worldreel.device")

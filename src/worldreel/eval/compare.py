@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from worldreel.errors import RequestError
+from worldreel.eval import paired
 
 SAME = ("world", "count", "first_seed", "size", "frames")  # what a fair comparison shares
 _ROW = ("share", "interval", "count")
 
 
 def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
-    """The lines that both cards have; difference: second less first, with Newcombe's interval.
+    """The lines that both cards have; difference: second less first, with its 95 % interval.
 
-    unlike: what the cards were not made alike in; only: lines that one of them lacks.
+    That is a bootstrap of pairs where both cards hold what was read in clips of the same prompts
+    from the same noise (those of `eval words`), else Newcombe's. pairs: their number, None where
+    there are none. unlike: what the cards were not made alike in; only: lines that one of them
+    lacks.
     """
     cards = [_read(Path(path)) for path in (first, second)]
     one, other = cards
@@ -28,13 +34,19 @@ def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
     for line in both:
         rows = [card["lines"][line] for card in cards]
         shares = [{key: row["all"][key] for key in _ROW} for row in rows]
-        difference, interval = _difference(*shares)
+        pairs = _pairs(one, other, line)
+        if pairs is None:
+            difference, interval = _difference(*shares)
+        else:
+            mean, low, high = (round(x, 4) for x in paired.difference(*pairs))
+            difference, interval = mean, (low, high)
         lines[line] = {
             "what": rows[0]["what"],
             "first": shares[0],
             "second": shares[1],
             "difference": difference,
             "interval": interval,
+            "pairs": None if pairs is None else pairs[0].size,
             "sure": interval[0] > 0 or interval[1] < 0,
             "used": all((row.get("ruler") or {}).get("used", False) for row in rows),
         }
@@ -47,6 +59,24 @@ def compare(first: str | Path, second: str | Path) -> dict[str, Any]:
         },
         "only": sorted(set(one["lines"]) ^ set(other["lines"])),
     }
+
+
+def _pairs(
+    one: Mapping[str, Any], other: Mapping[str, Any], line: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Right (1) or wrong (0) in each clip that states the line, 1 N twice; None without pairs."""
+    clips = list(zip(one.get("clips", ()), other.get("clips", ()), strict=False))
+    alike = ("prompt", "noise", "wanted")
+    if not clips or len(one["clips"]) != len(other["clips"]):
+        return None
+    if any("read" not in a or any(a.get(k) != b.get(k) for k in alike) for a, b in clips):
+        return None
+    stated = [pair for pair in clips if line in pair[0]["wanted"]]
+    if not stated:
+        return None
+    right = np.array([[c["read"].get(line) == c["wanted"][line] for c in pair] for pair in stated])
+    a, b = right.astype(float).T
+    return a[None], b[None]
 
 
 def _difference(
@@ -82,7 +112,9 @@ def markdown(found: Mapping[str, Any]) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    file = file / "card.json" if file.is_dir() else file  # what `eval card --out` wrote
+    if file.is_dir():  # what `eval card --out` wrote, or `eval words --out`
+        written = [file / name for name in ("card.json", "words.json")]
+        file = next((one for one in written if one.exists()), written[0])
     try:
         card = json.loads(file.read_text("utf-8"))
         assert {"model", "lines"} <= set(card)
