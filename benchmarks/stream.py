@@ -334,7 +334,8 @@ def drift_table(rows: list[dict[str, Any]]) -> Iterator[str]:
     """Lines of Markdown: means, and in brackets the worst."""
     about = rows[0]["about"]
     yield (
-        f"{len(rows)} videos of {about['seconds']:g} s at {about['size']}, {about['steps']} steps, "
+        f"{len(rows)} videos of {about['seconds']:g} s at {about['size']} by {about['model']}, "
+        f"{about['steps']} steps, "
         f"of captions of the {about['world']} world: the last fifth against the first, means, and "
         "in brackets the worst."
     )
