@@ -1,5 +1,7 @@
 """Guidance in an interval of levels: off by default, and outside of it one branch is computed."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -107,3 +109,30 @@ def test_the_command_line(tiny_model, tmp_path, monkeypatch, capsys):
     assert main(["extend", "a.mp4", "--seconds", "4f", *asked, "0:1", "-o", "b.mp4"]) == 0
     assert main([*line, *asked, "0.9:0.3", "-o", "c.mp4"]) == 2
     assert "LOW:HIGH, two levels of noise" in capsys.readouterr().err
+
+
+def test_where_a_clip_goes_on_the_models_own_interval_holds(engines, monkeypatch):
+    """In time; a prompt alone and a region are guided everywhere, and what is asked for counts."""
+    model, passes = engines["marble"]
+    monkeypatch.setattr(model, "settings", replace(model.settings, context_interval=(0.0, 0.0)))
+    asked = {"num_inference_steps": STEPS, "guidance_scale": 5.0}
+
+    def branches(make, *given, **more) -> set[int]:
+        passes.clear()
+        clips.append(make(*given, **asked | more))
+        return set(passes[-STEPS:])
+
+    clips: list[Video] = []
+    assert branches(model.generate, "a cube", num_frames=8, size=(64, 64)) == {2}
+    (clip,) = clips
+    assert branches(model.extend, clip, num_frames=8) == {1}
+    assert branches(model.retake, clip, time="4f:8f") == {1}
+    assert branches(model.extend, clip, num_frames=8, guidance_interval=(0, 1)) == {2}
+    assert branches(model.fill, clip, region=(0, 0, 32, 32)) == {2}
+    assert branches(model.edit, clip, "a ball", strength=1.0) == {2}
+    pace = Pace(window=3, advance=1)
+    groups = iter(stream(model, "a cube", seconds=2, size=(64, 64), pace=pace, **asked))
+    next(groups)
+    assert set(passes[-STEPS:]) == {2}
+    next(groups)
+    assert set(passes[-STEPS:]) == {1}
