@@ -150,7 +150,7 @@ def test_a_drawn_canvas_is_what_a_stream_shows(model, task, pace, groups, latent
     field = tokens.velocity(
         model.dit, board, box, dit.read(model.dit, said, box), context=context, noise=paint
     )
-    stripes = made._velocity(board, low, lag, paint, kept)
+    stripes = made._velocity(board, low, lag, paint, kept, True)
     level = flow.schedule(4)[1]
     if lag:  # as in the middle of a tick
         level = made._sigmas(stop - start, pace.advance, pace.lag, course.context)[1]
