@@ -78,3 +78,33 @@ def test_what_is_negated_is_cut_and_known(typed, said, no):
     assert found.of(NEGATED) == negations(typed, language) == said
     assert {meant for piece in said for meant in stateable(piece, language)} == no
     assert not any(piece in found.text for piece in said)
+
+
+@pytest.mark.parametrize(
+    ("typed", "text", "mapped"),
+    [
+        ("a yelow bal", "a yellow ball", {"yelow": "yellow", "bal": "ball"}),
+        ("the medow", "the meadow", {"medow": "meadow"}),
+        ("it rols lft", "it rolls left", {"rols": "rolls", "lft": "left"}),
+        ("the savannah", "the meadow", {"savannah": "meadow"}),
+        ("一个red ball", "一个红色 球", {"red": "红色", "ball": "球"}),
+        ("a 红色的 ball rolls to the left", "a 红色的 球 滚动 向左", None),
+        ("two dogs在the beach上", "两 狗在the 海滩上", None),
+    ],
+)
+def test_slips_and_english_among_chinese_are_read(typed, text, mapped):
+    found = account(typed)
+    assert found.text == text
+    assert mapped is None or found.mapped == mapped
+
+
+def test_words_like_slips_are_none():
+    assert not account("mate, the sides of a ref, mourning, sands and a track").mapped
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("一个红球弹了三下", "红球"), ("红球🔴向右滚🚗", "红球滚"), ("红球鞋", "")]
+)
+def test_strange_characters_take_no_known_word_with_them(text, kept):
+    read = [piece.typed for piece in account(text).pieces if piece.fate == "read"]
+    assert "".join(word for word in read if word in "红球滚") == kept

@@ -84,6 +84,10 @@ def test_the_same_prompt_gives_the_same_states(tiny):
         ("雪地，没有球", "没有球"),
         ("zero balls on a table", "zero balls"),
         ("cubes, except a ball", "except a ball"),
+        ("everything but a dog on the beach", "everything but a dog"),
+        ("the ball never stops rolling", "never stops"),
+        ("without anything but a ball", "without anything but"),
+        ("除了球，草地", "除了球"),
         ("桌上一个球都没有", "一个球都没有"),
     ],
 )
@@ -94,3 +98,21 @@ def test_what_is_said_with_a_no_is_left_out_and_told(marble, text, phrase):
     assert note.startswith(f"marble cannot be told what not to show: {phrase!r} was left out")
     assert not {"snow", "snowfield"} & {*said.facts.values()} or "雪" in text
     assert not prompt.read(marble, "a ball does not move, in the snowfield").negated
+
+
+@pytest.mark.parametrize(
+    "text", ["not only a ball but also a dog", "除了球还有一只狗", "一个球，此外没有猫，有一只狗"]
+)
+def test_what_is_said_besides_is_there(marble, text):
+    facts = prompt.read(marble, text).facts
+    assert {facts["kind0"], facts["kind1"]} == {"ball", "dog"}
+
+
+def test_who_never_stops_does_not_rest(marble):
+    for seed in range(4):
+        told = prompt.rewrite(marble, "the dog never stops", seed=seed)
+        assert told.added.get("action0") not in ("rests", "stands")
+
+
+def test_signs_of_numbers_are_told(marble):
+    assert "50%" in prompt.read(marble, "a ball, 50% off").words()["ignored"]

@@ -18,14 +18,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
-from worldreel.models.text import Lexicon
 from worldreel.prompt.common import (
     COMPOUNDS,
     IDLE,
     OTHERS_ZH,
-    REAL,
     THINGS_ZH,
 )
+from worldreel.prompt.foreign import foreign
 from worldreel.prompt.near import near
 from worldreel.prompt.neighbours import RULES
 from worldreel.prompt.particles import SILENT
@@ -47,13 +46,16 @@ from worldreel.prompt.pieces import (
     straight,
     tight,
 )
+from worldreel.prompt.slips import near_slip, slipped
 from worldreel.world.parse import language_of
 from worldreel.world.parse.grammar import grammar
 from worldreel.world.words import PHRASES, lexicon
 
 _WORDS = {
-    "en": re.compile(r"[0-9]+(?:[.:][0-9]+)*[a-z]*|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s!-/:-@\[-`{-~]"),
-    "zh": re.compile(r"[一-鿿]|[0-9]+(?:[.:][0-9]+)*[a-z]*|[^\W\d_一-鿿]+|[^\w\s!-/:-@\[-`{-~]"),
+    "en": re.compile(
+        r"[0-9]+(?:[.:][0-9]+)*%?[a-z]*|[^\W\d_]+(?:'[^\W\d_]+)*|[^\w\s!-/:-@\[-`{-~]"
+    ),
+    "zh": re.compile(r"[一-鿿]|[0-9]+(?:[.:][0-9]+)*%?[a-z]*|[^\W\d_一-鿿]+|[^\w\s!-/:-@\[-`{-~]"),
 }
 _MARK = re.compile(r"[‐-⁞、-〿！-／：-＠［-｀｛-･￠-￦]")  # marks, which are no words
 
@@ -119,7 +121,6 @@ class _Vocabulary:
 
     phrases: dict[str, list[tuple[tuple[str, ...], str]]]
     near: dict[str, str]
-    words: Lexicon
     joints: frozenset[str]  # phrases of the world that join its clauses
 
 
@@ -189,6 +190,8 @@ def _piece(
     word = plain(typed, language)
     if what in ("world", "silent"):
         names = frozenset(name for name, _ in meanings(word, language))
+        first = names_of(word[0], language) if language == "zh" and not names else names
+        names = first if first <= _DONE else names  # 飞过 holds 飞
         if word in (NUMBERS_EN if language == "en" else COUNTS_ZH):
             names, what = frozenset({"number"}), "world"
         meant = "个" if word in MEASURES and word not in _world_measures() else typed
@@ -201,10 +204,16 @@ def _piece(
     if not what and re.fullmatch(r"[0-9]+", word) and int(word) > 4:
         return Piece(start, end, typed, MAPPED, "", frozenset({"number"}))
     if not what and language == "en":
-        slip = _slipped(word, vocabulary)
+        slip = slipped(word)
+        if slip:
+            return Piece(start, end, typed, MAPPED, slip, names_of(slip, language))
+        slip = vocabulary.near.get(near_slip(word), "").split("|")[0]
         if slip:
             return Piece(start, end, typed, MAPPED, slip, names_of(slip, language))
     return Piece(start, end, typed, UNKNOWN, "", frozenset({what} if what else ()))
+
+
+_DONE = frozenset({"action", "manner", "event"})
 
 
 @cache
@@ -217,14 +226,14 @@ def _world_measures() -> frozenset[str]:
 def _joined(pieces: list[Piece], text: str) -> list[Piece]:
     """Chinese: characters that are in no word stay together, with the single ones among them."""
     out: list[Piece] = []
-    for piece in pieces:
+    for at, piece in enumerate(pieces):
         last = out[-1] if out else None
         if (
             last is not None
             and last.end == piece.start
             and (
                 (_stray(last) and (_stray(piece) or _single(piece)))
-                or (_stray(piece) and _single(last))
+                or (_stray(piece) and _single(last) and not _verb(pieces, at))
                 or (
                     _single(last)
                     and _single(piece)
@@ -248,45 +257,22 @@ def _stray(piece: Piece) -> bool:
     return piece.fate == UNKNOWN and not piece.names and "一" <= piece.typed[0] <= "鿿"
 
 
+def _verb(pieces: list[Piece], at: int) -> bool:
+    """Whether strange characters are what somebody did: 球弹了三下 has a 球 in it."""
+    while at < len(pieces) and _stray(pieces[at]):
+        at += 1
+    return at < len(pieces) and pieces[at].typed in ("了", "着", "过")
+
+
 def _single(piece: Piece) -> bool:
     """One character that says something by itself, as it may within a word that is not known."""
     return piece.fate == READ and len(piece.typed) == 1 and bool(piece.names)
 
 
-def _slipped(word: str, vocabulary: _Vocabulary) -> str:
-    """The word of the world that an English word is a form or a slip of; "" for none."""
-    if word in REAL or not word.isalpha() or not word.isascii():
-        return ""
-    known = vocabulary.words
-    meant = known.read(word).mapped.get(word, "") if len(word) > 2 else ""
-    if not meant and len(word) > 2:
-        meant = next((w for w in _short() if _swapped(word, w)), "")
-    return meant if meant and names_of(meant, "en") - {"wear"} else ""
-
-
-@cache
-def _short() -> tuple[str, ...]:
-    """Words of the world of three to five letters that state something."""
-    words = {w for w in lexicon()["en"] if w.isalpha() and w.isascii() and 3 <= len(w) <= 5}
-    return tuple(sorted(w for w in words if names_of(w, "en")))
-
-
-def _swapped(typed: str, word: str) -> bool:
-    """Whether two letters changed places, or one of a pair was left out or put in."""
-    if len(typed) == len(word):
-        return any(
-            typed == word[:i] + word[i + 1] + word[i] + word[i + 2 :] for i in range(len(word) - 1)
-        )
-    less, more = sorted((typed, word), key=len)
-    return len(less) > 3 and any(
-        more[i] == more[i + 1] and less == more[:i] + more[i + 1 :] for i in range(len(more) - 1)
-    )
-
-
 @cache
 def _vocabulary(language: str) -> _Vocabulary:
     """Every phrase that is known, the world's before near words, these before the others."""
-    made = near(language)
+    made = near(language) if language == "en" else foreign() | near(language)
     glue = {
         " ".join(tokens) if language == "en" else "".join(tokens)
         for held in grammar(language).glue.values()
@@ -317,8 +303,7 @@ def _vocabulary(language: str) -> _Vocabulary:
             held.setdefault(tokens[0], []).append((tokens, what))
     for phrases in held.values():
         phrases.sort(key=lambda pair: -len(pair[0]))
-    words = Lexicon(sorted({w for entries in lexicon().values() for w in entries}))
-    return _Vocabulary(held, made, words, frozenset(glue - SILENT[language] - {"next to"}))
+    return _Vocabulary(held, made, frozenset(glue - SILENT[language] - {"next to"}))
 
 
 def joints(language: str) -> frozenset[str]:

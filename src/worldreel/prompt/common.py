@@ -14,7 +14,8 @@ def _split(text: str) -> frozenset[str]:
 
 IDLE = {
     "en": _split(
-        "please; can you; could you; would you; can you please; could you please; i want; "
+        "not only; not just; please; can you; could you; would you; can you please; "
+        "could you please; i want; "
         "i would like; i'd like; i want to see; i would like to see; i'd like to see; "
         "i want you to; i need; we want; we need; show; show me; show us; show my "
         "students how; show my students; show my class; "
@@ -64,6 +65,13 @@ IDLE = {
         "柔和; 柔光; 明亮; 明亮的; 最后; 首先; 先; 一直; 依次; 非常; 十分; 特别; 很; 好; 太; 最; 更"
     ),
 }  # fmt: skip
+
+# Of these, what is filmed with and what is filmed: these do nothing, and their colours are theirs.
+FILMING = frozenset(
+    "video videos clip movie footage film animation image picture photo photograph scene shot view "
+    "aerial drone camera light lighting flare grain bokeh".split()
+)
+FILMING_ZH = ("视频", "镜头", "画面", "航拍", "光斑", "光影", "柔光")
 
 # English compounds that hold a word of the world and mean something else, and words that look like
 # a slip of the finger, or like a form of a word of the world, and are none.
@@ -117,7 +125,9 @@ REAL = frozenset(
     "hiding sighing playing praying paying flapping slapping clapping wrapping trapping mapping "
     "tapping hiking hugging kicking picking licking pushing cooking boiling reading melting "
     "burning turning smoking singing spinning smiling crying laughing sleeping eating drinking "
-    "exploding blooming flickering sparkling drifting holding chasing feeding barge barges".split()
+    "exploding blooming flickering sparkling drifting holding chasing feeding barge barges "
+    "chins clods close coals dries fling flats gloss lades orang pared roots sacks sands seeds "
+    "sides sprit stuck tacks track trans wader waked blocs mate non ref pas sped mourning".split()
 )
 
 # Chinese words of two characters and more, and adverbs and adjectives of one. Of things first:
@@ -237,4 +247,19 @@ OTHERS_ZH = frozenset(
     "走路姿势 上学 上班 "
     "上色 下班 下课 下棋 中心 中国 中国人 里程 内容 外国".split()
 )  # fmt: skip
+# English words that are no nouns, though they have no ending that says so: a truck stuck in mud.
+NO_NOUNS = frozenset(
+    "about above across after again against ahead all alone along also amid among apart around "
+    "as asleep at away awake back before behind below beneath beside between beyond both but by "
+    "can down during each from full had half has have high here how if in inside into is just "
+    "left like low made may might must near never next not now of off on only onto or out "
+    "outside over past right should so still than that then there through till to together too "
+    "toward under underneath until up upon upside via was were when where which while who whose "
+    "why will with within without would yet ate bent bit blew bought broke brought built burnt "
+    "came caught chose did drew drank drove fed fell felt flew forgot fought found froze gave "
+    "got grew held hid hung kept knew laid lay led lit lost met paid ran rang read rode rose "
+    "said sang sank sat saw sent shook shot sold spent split spoke spread sprung spun stole "
+    "stood stuck struck swam swung sped swept slept sunk threw told took tore torn went woke "
+    "won wore worn wrote".split()
+)
 THINGS_EN_ING = frozenset("building ceiling king wing string clothing lightning earring".split())

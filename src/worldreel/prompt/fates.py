@@ -13,7 +13,7 @@ from worldreel.models.text import TextEncoder
 from worldreel.prompt.account import Account, joints
 from worldreel.prompt.particles import LEADS, settled
 from worldreel.prompt.phrases import CAMERAS, Meant
-from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece
+from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece, clause
 from worldreel.prompt.said import alone, spans_of, stated_by
 from worldreel.world.labels import COUNTS
 from worldreel.world.parse.grammar import grammar
@@ -33,7 +33,7 @@ def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tupl
             out.append(piece)
             continue
         fate = piece.fate
-        hint = _hint(piece, told, slots) if not meant & values else None
+        hint = _hint(number, told, slots) if not meant & values else None
         if not encoder.lexicon.read(piece.meant).ids and not meant & values:
             fate = UNKNOWN  # to an encoder of fewer words
         elif hint is not None:
@@ -60,19 +60,35 @@ def _worn(before: Sequence[Piece], meant: set[Meant], values: set[Meant]) -> boo
     return bool(who & values) and last is not None and "color" in last.names
 
 
-def _hint(piece: Piece, told: Account, slots: Mapping[str, str]) -> str | None:
+def _hint(number: int, told: Account, slots: Mapping[str, str]) -> str | None:
     """Of a word that a fact was read in, though no phrase states it: "" if it says all of that,
-    else what was read; None where no fact was read in it."""
+    else what was read; None where no fact was read in it. Another clause's left is not its own."""
+    piece = told.pieces[number]
+    within = clause(told.pieces, number, told.prompt, told.language)
+    own = " ".join(told.pieces[i].meant for i in within)
     words = alone(told.language)
     tokens = [t for t in grammar(told.language).tokens(piece.meant) if t in words]
     for token in tokens:
         for name, value in words[token]:
             if slots.get(name, slots.get(f"{name}0")) == value:
                 side = value.rpartition("_")[2]
-                open_side = side in _SIDES and not any(w in told.text for w in _SIDES[side])
-                return value.replace("_", " ") if open_side else ""
+                guessed = side in _SIDES and not any(w in own for w in _SIDES[side])
+                if name == "camera" and side not in _SIDES:  # dolly in, or out
+                    guessed = len(_possible(own, name, told.language)) > 1
+                return value.replace("_", " ") if guessed else ""
     filmed = "camera" in slots and CAMERAS.fullmatch(piece.meant.lower())
     return "" if filmed else None
+
+
+def _possible(text: str, name: str, language: str) -> set[str]:
+    """What the words of a clause that speak of one fact alone may all say of it."""
+    words = alone(language)
+    spoken = [
+        {value for n, value in words[token] if n == name}
+        for token in grammar(language).tokens(text)
+        if any(n == name for n, _ in words.get(token, ()))
+    ]
+    return set.intersection(*spoken) if spoken else set()
 
 
 def _said_by(told: Account) -> dict[int, set[tuple[str, str]]]:

@@ -56,6 +56,7 @@ _NEAR: dict[str, dict[str, str]] = {
         "white": "ivory",
         "black": "ebony",
         "meadow": "pasture; prairie; hillside; countryside; savanna; garden",
+        "in the sunshine": "in the sun",
         "snowy mountains": "snowy mountain pass; snowy mountain; snow capped mountains; "
         "snow covered mountains",
         "in the meadow": "in a park; in the park; through a park; through the park",
@@ -103,7 +104,8 @@ _NEAR: dict[str, dict[str, str]] = {
         "圆柱": "管子; 柱子; 水管",
         "圆环": "甜甜圈; 手镯",
         "女人": "女王; 公主; 女巫; 妈妈; 奶奶; 母亲",
-        "男人": "国王; 王子; 骑士; 巫师; 士兵; 牛仔; 农夫; 宇航员; 航天员; 警察; 爸爸; 爷爷; 父亲",
+        "男人": "国王; 王子; 骑士; 巫师; 士兵; 牛仔; 农夫; 宇航员; 航天员; 太空人; 警察; 爸爸; "
+        "爷爷; 父亲",
         "镜头上仰": "仰拍",
         "镜头下俯": "俯拍",
         "外套": "上衣; 雨衣; 衬衫; 毛衣; 夹克; 西装; 羽绒服; 卫衣; 校服; 制服; 风衣",

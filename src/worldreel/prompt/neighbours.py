@@ -10,9 +10,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
-from worldreel.prompt.common import THINGS_EN_ING
+from worldreel.prompt.asides import ASIDES
+from worldreel.prompt.common import FILMING, FILMING_ZH, NO_NOUNS, THINGS_EN_ING
+from worldreel.prompt.particles import SILENT
+from worldreel.prompt.phrases import meanings
 from worldreel.prompt.pieces import (
     ATTRS,
+    EXCEPT,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -32,6 +36,7 @@ from worldreel.prompt.unshown import UNSHOWN
 from worldreel.world.words import PHRASES
 
 _QUOTED = re.compile(r"[\"“”「『《][^\"“”」』》]{1,80}[\"”“」』》]")
+_ALSO = frozenset("and or & 和 与 及 或".split())
 _ALONE = frozenset("none nobody nothing 没有人".split())  # a no that is a thing, too
 _ENDS_NO = {
     "en": frozenset("and but while on in at with or then".split()),
@@ -57,6 +62,10 @@ def _possessive(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         if piece.fate == UNKNOWN and language == "en" and piece.typed[-2:] in ("'s", "’s"):
             if "kind" in names_of(stem, language):
                 piece = replace(piece, fate=MAPPED, meant=stem, names=frozenset({"kind"}))
+        # Of children's, who are no word of the world, there is none, nor in a kids' drawing.
+        owns = language == "en" and text[piece.end : piece.end + 1] in ("'", "’")
+        if piece.fate == MAPPED and "kind" in piece.names and owns and stem.endswith("s"):
+            piece = replace(piece, fate=UNKNOWN, meant="", names=frozenset({"other"}))
         out.append(piece)
     return out
 
@@ -76,7 +85,7 @@ def _negated(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     while at < len(pieces):
         word = plain(pieces[at].typed, language)
         no = (word in NO[language] or word.endswith(("n't", "n’t"))) and pieces[at].fate != MAPPED
-        if not no:
+        if not no or _besides(pieces[at], text):
             at += 1
             continue
         first, last, size = at, at, 0
@@ -92,13 +101,25 @@ def _negated(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             if not tight(text, pieces[last].end, after.start):
                 break
             last += 1
-            if next_word == "的":
+            if next_word == "的" or (last == at + 1 and _only_so(after, language)):
                 break
         if last == first and language == "zh":
             first = _before_no(pieces, at, text)
         pieces = merged(pieces, range(first, last + 1), text, NEGATED)
         at = first + 1
     return pieces
+
+
+def _only_so(after: Piece, language: str) -> bool:
+    """Whether a no ends with the next piece: never stops rolling, without anything but a ball."""
+    if plain(after.typed, language) in EXCEPT:
+        return True
+    return {m for name, m in meanings(plain(after.typed, language), language)} == {"stops"}
+
+
+def _besides(no: Piece, text: str) -> bool:
+    """Whether 除了 leads to what there is: 除了球还有方块, 除了球没有别的."""
+    return no.typed == "除了" and bool(re.match("[^。！？]*?(?:[还也没]|只有)", text[no.end :]))
 
 
 def _before_no(pieces: Sequence[Piece], at: int, text: str) -> int:
@@ -168,10 +189,30 @@ def _modifiers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
                 )
             )
             and tight(text, piece.end, after.start)
-        ):
+        ) or _compound(pieces, i, text, language):
             what = "thing" if first == "of" else "other"
             out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({what}))
     return out
+
+
+def _compound(pieces: list[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a near word with an article is the first of a name of two nouns: a brick wall.
+
+    After one thing a word is a noun if it is of no closed class and has no ending of a verb.
+    """
+    if language == "zh" or not 0 < at < len(pieces) - 1 or pieces[at].fate != MAPPED:
+        return False
+    before, piece, after = pieces[at - 1 : at + 2]
+    if "kind" not in piece.names or plain(piece.typed, language).endswith("s"):
+        return False
+    led = plain(before.typed, language)
+    if led not in _DET and led not in SILENT["en"] and before.fate != UNKNOWN:
+        return False
+    word = plain(after.typed, language)
+    noun = not word.endswith(("s", "ed", "ing", "ly", "ful", "less")) and word.isalpha()
+    neutral = after.fate == UNKNOWN or (after.fate == READ and not after.names)
+    near = tight(text, before.end, piece.start) and tight(text, piece.end, after.start)
+    return near and neutral and noun and word not in NO_NOUNS
 
 
 def _places(pieces: list[Piece], text: str, language: str) -> list[Piece]:
@@ -191,13 +232,16 @@ def _heads(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     """Colours, sizes and numbers of things that are not known go with these."""
     i = 0
     while i < len(pieces):
-        if pieces[i].fate == UNKNOWN and _is_thing(pieces, i, text, language):
+        fate = pieces[i].fate
+        lit = fate == IDLENESS and _coloured_light(pieces, i, text, language)
+        if lit or (fate == UNKNOWN and _is_thing(pieces, i, text, language)):
             first = i
             while first and tight(text, pieces[first - 1].end, pieces[first].start):
                 before = pieces[first - 1]
                 word = plain(before.typed, language)
                 counts = word in MEASURES or word == "的" or word in NUMBERS_ZH
                 does = len(word) == 1 and before.names and before.names <= _DEEDS  # 开茶话会
+                does = does and "一" <= pieces[i].typed[0] <= "鿿"
                 if (
                     before.names & ATTRS
                     or "number" in before.names
@@ -205,6 +249,8 @@ def _heads(pieces: list[Piece], text: str, language: str) -> list[Piece]:
                     or (before.fate == UNKNOWN and before.typed and not _adverb(word))
                 ):
                     first -= 1
+                elif _both_colours(pieces, first, text, language):
+                    first -= 2
                 else:
                     break
             # A thing before it, as in 狗的尾巴, keeps its 的; "a" is no number that needs telling.
@@ -213,11 +259,33 @@ def _heads(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             ):
                 first += 1
             if first < i:
-                pieces = merged(pieces, range(first, i + 1), text, UNKNOWN, {"thing"})
+                pieces = merged(pieces, range(first, i + 1), text, fate, {"thing"})
                 i = first
             pieces = _unheld(pieces, i, language)
         i += 1
     return pieces
+
+
+def _both_colours(pieces: Sequence[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a colour is one of two of a thing: a red and white striped umbrella."""
+    if at < 2 or plain(pieces[at - 1].typed, language) not in _ALSO:
+        return False
+    near = all(tight(text, pieces[i].end, pieces[i + 1].start) for i in (at - 2, at - 1))
+    return near and all("color" in pieces[i].names for i in (at, at - 2))
+
+
+def _coloured_light(pieces: Sequence[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a colour is that of light or film, which nothing has: warm orange light."""
+    word = plain(pieces[at].typed, language)
+    before = at - 1
+    if language == "zh" and before > 0 and pieces[before].typed == "的":
+        before -= 1
+    if before < 0 or not tight(text, pieces[before].end, pieces[before + 1].start):
+        return False
+    named = word.split()[-1] in FILMING or any(word.endswith(w) for w in FILMING_ZH)
+    after = pieces[at + 1] if at + 1 < len(pieces) else None
+    ends = after is None or not after.names & {"kind", "wear"}
+    return named and ends and "color" in pieces[before].names
 
 
 def _unheld(pieces: list[Piece], at: int, language: str) -> list[Piece]:
@@ -251,7 +319,7 @@ def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> boo
             if after.typed == "的" and "thing" not in piece.names:
                 return False
         return not _describes(pieces, at, text)
-    if _adverb(word):
+    if _adverb(word) and not _gerund(pieces, at, text):
         return False
     for previous, after in zip(pieces[at:], pieces[at + 1 :], strict=False):
         if not tight(text, previous.end, after.start):
@@ -259,7 +327,8 @@ def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> boo
         first = plain(after.typed, language).split()[0]
         if after.names & {"kind", "wear", "setting"} and first not in _DET | _WITHIN | {"at", "by"}:
             return False
-        if not (after.fate in (UNKNOWN, IDLENESS) or after.names & ATTRS):
+        does = bool(after.names) and after.names <= _DEEDS  # 12 birds fly over
+        if does or not (after.fate in (UNKNOWN, IDLENESS) or after.names & ATTRS):
             return True
     return True
 
@@ -274,6 +343,19 @@ def _describes(pieces: Sequence[Piece], at: int, text: str) -> bool:
         if pieces[i].fate != UNKNOWN and not pieces[i].names <= ATTRS:
             return False
     return False
+
+
+def _gerund(pieces: Sequence[Piece], at: int, text: str) -> bool:
+    """Whether a word in -ing is what a clause of no more than its looks ends with: teal grading."""
+    if at + 1 < len(pieces) and tight(text, pieces[at].end, pieces[at + 1].start):
+        return False
+    i = at
+    while i and tight(text, pieces[i - 1].end, pieces[i].start):
+        i -= 1
+        word = plain(pieces[i].typed, "en")
+        if not (pieces[i].names & ATTRS or pieces[i].fate == UNKNOWN or word in _DET | _ALSO):
+            return False
+    return i < at and "color" in pieces[at - 1].names
 
 
 def _adverb(word: str) -> bool:
@@ -304,5 +386,6 @@ def _settings(pieces: list[Piece], text: str, language: str) -> list[Piece]:
 
 
 RULES = (
-    _possessive, _quoted, _negated, _nouns, _modifiers, _places, *UNSHOWN, _heads, _settings,
+    _possessive, _quoted, _negated, *ASIDES, _nouns, _modifiers, _places, *UNSHOWN, _heads,
+    _settings,
 )  # fmt: skip

@@ -28,15 +28,16 @@ from worldreel.prompt.pieces import (
 
 HOLDS = {
     "en": frozenset(
-        "a an the this that these those and or but while when then as which who whose where is are "
+        "a an the this that these those and or but while when as which who whose where is are "
         "was were be been being am it its it's they them their she he her his him we us i me my "
         "our you your there there's here here's do does did some any s d ll re ve let's lets "
         "also too".split()
     ),
     "zh": frozenset(
         "的 了 着 地 得 有 有着 有的 是 和 与 跟 及 或 而 且 并 也 都 就 还 又 这 那 它 它们 他 她 "
-        "他们 她们 我 我们 你 你们 之 其 其中 以及 然后 随后 接着 之后 同时 正在 正 会 能 可以 "
-        "可是 但是 但 因为 所以 如果 它的 他的 她的 我的 我们的 你的 一 可以看到 能看到".split()
+        "他们 她们 我 我们 你 你们 之 其 其中 以及 同时 正在 正 会 能 可以 "
+        "可是 但是 但 因为 所以 如果 它的 他的 她的 我的 我们的 你的 一 可以看到 能看到 "
+        "a an the is are".split()
     ),
 }
 # Chinese words that count, where a number or a pointing word stands before them.
@@ -85,6 +86,7 @@ LEADS = {
         ("during", _ONWARD, "light weather"),
         ("goes; go; going; comes; come; coming; came; moves; move; moving", _EITHER, "direction"),
         ("get; gets; got", _ONWARD, "action"),
+        ("then", _ONWARD, "event"),  # of other deeds, which comes first is no fact
         ("more; another; other; one; both; each; all", _EITHER, _LOOKS),
         (
             "for; off; up; out; into; next; side; until; before; after; seen; appear; appears; "
@@ -104,6 +106,7 @@ LEADS = {
         ("过", _EITHER, f"{_DOES} setting camera"),
         ("穿过", _ONWARD, "setting"),
         ("来; 去; 过来; 过去", _BACK, _DOES),
+        ("然后; 随后; 接着; 之后", _ONWARD, "event"),
         ("上; 里; 中; 内; 间; 上面; 里面", _BACK, _AROUND),
         ("下; 下面", _BACK, "light weather"),
         ("边; 旁; 旁边; 附近", _EITHER, "setting"),
@@ -111,7 +114,7 @@ LEADS = {
     ),
 }  # fmt: skip
 # What goes with a second thing, where a fact says what the first does to it, or how they stand.
-_RELATING = frozenset("on onto into by in to 在 上 上面 把 将 被".split())
+_RELATING = frozenset("on onto into by in to then 在 上 上面 把 将 被 然后 随后 接着 之后".split())
 # What goes with what the camera shows: zoom in on a ball.
 _FILMING = frozenset("on to at from over up into of 从 到 向".split())
 SILENT = {

@@ -48,6 +48,21 @@ def phrases(language: str) -> dict[str, list[tuple[Tokens, str, str]]]:
     return held
 
 
+@cache
+def doers(language: str) -> dict[tuple[str, str], frozenset[str]]:
+    """By a phrase and the action that it states the kinds of which it says so; none for all."""
+    held: dict[tuple[str, str], list[frozenset[str]]] = {}
+    glue = " " if language == "en" else ""
+    for row in (row for table in STATES["action"] for row in PHRASES[table]):
+        for phrase in {form.rstrip("!") for forms in row.heard(language) for form in forms}:
+            text = glue.join(grammar(language).tokens(phrase))
+            held.setdefault((text, row.value), []).append(frozenset(row.kinds))
+    return {
+        key: frozenset() if frozenset() in kinds else frozenset().union(*kinds)
+        for key, kinds in held.items()
+    }
+
+
 def meanings(text: str, language: str) -> frozenset[Meant]:
     """What a phrase can state as a whole: names and values of facts."""
     tokens = grammar(language).tokens(text)

@@ -21,13 +21,36 @@ MEASURES = frozenset(
     "个 只 条 头 辆 列 艘 位 名 台 排 串 摞 叠 堆 颗 枚 张 座 架 匹 群 朵 片 块 件 套 棵 栋 "
     "幅".split()
 )
+# A no in two words; "nothing but a ball" is a ball.
+EXCEPT = frozenset(
+    {"everything but", "anything but", "all but", "apart from", "aside from", "other than"}
+)
 NO = {
     "en": frozenset(
         "no without not never zero 0 neither nor none nobody nothing cannot except "
         "excluding".split()
-    ),
+    )
+    | EXCEPT,
     "zh": frozenset("没有 不要 不是 没 无 别 零 0 毫无 并非 不 不带 没有人 除了".split()),
 }
+
+
+# Words that begin another clause, of which others may be the subject, and "and" none of them.
+CLAUSES = {
+    "en": frozenset("while as but when".split()),
+    "zh": frozenset("而 但 但是 同时".split()),
+}
+
+
+# Words between who does something and where that is: next to the train.
+BESIDE = {
+    "en": frozenset(
+        "next beside near behind front with left right on under above by below beneath among "
+        "inside atop opposite alongside underneath".split()
+    ),
+    "zh": frozenset({"在"}),
+}
+RELATIVES = frozenset("that which who whose where".split())
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,24 @@ def merged(
 def tight(text: str, start: int, end: int) -> bool:
     """Whether nothing but spaces parts two pieces."""
     return bool(_TIGHT.fullmatch(text, start, end))
+
+
+def clause(pieces: Sequence[Piece], at: int, text: str, language: str) -> range:
+    """The pieces of the clause that one is in: up to a mark or a word that begins another."""
+    first = last = at
+    while first and _joined(pieces, first - 1, text, language):
+        first -= 1
+    while last + 1 < len(pieces) and _joined(pieces, last, text, language):
+        last += 1
+    return range(first, last + 1)
+
+
+def _joined(pieces: Sequence[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a piece and the next are in one clause."""
+    both = pieces[at : at + 2]
+    if any(plain(piece.typed, language) in CLAUSES[language] for piece in both):
+        return False
+    return tight(text, both[0].end, both[1].start)
 
 
 def straight(text: str) -> str:

@@ -34,6 +34,7 @@ from worldreel.world.parse import language_of, parse
 from worldreel.world.parse.shots import cut
 from worldreel.world.place import PLACES
 from worldreel.world.stories import STORIES
+from worldreel.world.words import IDLE
 
 _FILLS, _CAPTIONS = 4, 24  # how many scenes are tried, and how many captions of each
 _OWN = "worldreel"
@@ -107,6 +108,8 @@ def rewrite(encoder: TextEncoder, prompt: str, *, seed: int = 0, name: str = "ma
     if why is None:
         rng = np.random.default_rng([seed, 31])
         no = {meant for piece in words["negated"] for meant in stateable(piece, language)}
+        if ("event", "stops") in no:  # who never stops does not rest
+            no |= {("action", action) for action in IDLE}
         no |= {(name, "") for names in found.said.unused.values() for name in names}
         no |= {(name, "") for name in _told_of(told)}
         caption = _caption(encoder, found, rng, no)

@@ -15,17 +15,20 @@ import torch
 
 from worldreel.models.text import TextEncoder
 from worldreel.prompt.draft import Draft
-from worldreel.prompt.phrases import CAMERAS, Meant, phrases
+from worldreel.prompt.phrases import CAMERAS, Meant, doers, phrases
+from worldreel.prompt.pieces import CLAUSES
 from worldreel.world.facts import Fact
 from worldreel.world.labels import LABELS, in_order, labels
 from worldreel.world.parse import parse
 from worldreel.world.parse.grammar import grammar
 from worldreel.world.stories import STORIES
+from worldreel.world.words import IDLE as RESTING
 from worldreel.world.words.nouns import NOUNS
 
 Slots = Mapping[str, str]  # of LABELS: what is said, by the name of its slot
 Spans = list[tuple[int, int, str, set[Meant]]]  # from and to which token, a phrase, what it says
 
+_MARKS = frozenset(",;.!?\n，、；。！？")
 _LOOSE = ("style", "camera", "action", "event")  # what is said in many ways
 _AS = {("dominoes", "falls"): "topples", ("blocks", "falls"): "topples"}
 _RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of two things
@@ -64,8 +67,10 @@ def said(
         for fact in parse(text, language)
         if fact.name in ("kind", "count") or (fact.name, fact.value) not in broken
     ]
+    can = _stated(spans)
+    # To the right of another is no way that one goes.
+    parsed = [f for f in parsed if f.name != "direction" or (f.name, f.value) in can]
     ours = slots(parsed)
-    can = {meant for *_, meanings in spans for meant in meanings}
     hinted = _hinted(text, language, spans)
     heard = encoded(encoder, text) if heard is None else heard
     theirs = {
@@ -80,6 +85,7 @@ def said(
         theirs.get(s) for s in kinds
     ]:  # which thing is which is not agreed on
         theirs = {s: v for s, v in theirs.items() if s == _name(s) and s != "side"}
+    theirs = {s: v for s, v in theirs.items() if not _anothers(ours, s, v)}
     number = max(1, sum(_name(slot) == "kind" for slot in ours | theirs))
     theirs = {s: v for s, v in theirs.items() if s == _name(s) or int(s[-1]) < number}
     given = {(_name(slot), value) for slot, value in ours.items()}
@@ -98,11 +104,20 @@ def said(
     _wave(draft)
     _deal(draft, spans)
     _settle(draft, [meant for *_, phrase, meant in spans if phrase in _unused(spans, draft)])
+    _fit(draft, spans, language)
     facts = draft.facts()
     wanted = slots(facts)
     unused = _unused(spans, draft)
     read = {slot: value for slot, value in wanted.items() if heard.get(slot) == value}
     return Said(facts, wanted, read, unused)
+
+
+def _anothers(ours: Slots, slot: str, value: str) -> bool:
+    """Whether another that is named can do this: of a dog by a ball that rolls, the ball."""
+    kind = ours.get(f"kind{slot[-1]}", "")
+    if _name(slot) != "action" or not kind or value in manners(kind):
+        return False
+    return any(value in manners(v) for s, v in ours.items() if _name(s) == "kind")
 
 
 def _by_another(ours: Slots, slot: str, value: str) -> bool:
@@ -146,6 +161,30 @@ def _wave(draft: Draft) -> None:
                 thing.pop("direction", None)
 
 
+def _fit(draft: Draft, spans: Spans, language: str) -> None:
+    """Without what is only said of other kinds: a ship that floats stays, a ball may well rise.
+
+    And without what takes two, where there is but one: a ball that falls onto the floor.
+    """
+    for thing in draft.things:
+        kind, action = thing.get("kind"), thing.get("action", "")
+        if action in _RELATED and len(draft.things) < 2:
+            del thing["action"]
+            if action == "stacks" and "falls" in manners(kind or ""):
+                thing["action"] = "falls"
+            continue
+        by = [doers(language)[p, action] for *_, p, m in spans if ("action", action) in m]
+        goes = action not in RESTING and action in manners(kind or "")  # a robot strolls, too
+        if kind and by and not goes and not any(not kinds or kind in kinds for kinds in by):
+            del thing["action"]
+
+
+@cache
+def manners(kind: str) -> frozenset[str]:
+    """What a kind does in any story."""
+    return frozenset(m for story in STORIES.values() for m in story.manners.get(kind, ()))
+
+
 def _unused(spans: Spans, draft: Draft) -> dict[str, frozenset[str]]:
     values = stated_by(slots(draft.facts()))
     return {p: frozenset(name for name, _ in m) for *_, p, m in spans if not m & values}
@@ -156,6 +195,8 @@ def stated_by(wanted: Slots) -> set[Meant]:
     values = {(_name(slot), value) for slot, value in wanted.items()}
     values |= {("action", value) for name, value in values if name in ("manner", "event")}
     values |= {("manner", value) for name, value in values if name == "action"}
+    if ("action", "falls") in values:
+        values.add(("action", "stacks"))  # onto the floor
     if {("action", "hits"), ("action", "topples")} <= values:
         values.add(("action", "overturns"))
     return values
@@ -169,7 +210,7 @@ def _settle(draft: Draft, unused: Sequence[set[Meant]]) -> None:
     kinds = {thing.get("kind", "") for thing in draft.things}
     meant = {value for meanings in unused for name, value in meanings if name == "action"}
     meant = {_AS.get((kind, value), value) for kind in kinds for value in meant}
-    does = {m for kind in kinds for s in STORIES.values() for m in s.manners.get(kind, ())}
+    does = {m for kind in kinds for m in manners(kind)}
     settled = (
         len(kinds) == 1
         and len(meant & does) == 1
@@ -196,7 +237,15 @@ def encoded(encoder: TextEncoder, text: str) -> dict[str, str]:
 
 def stateable(text: str, language: str) -> set[tuple[str, str]]:
     """What the phrases of a text can say, each by itself: names and values of facts."""
-    return {meant for *_, meanings in spans_of(text, language) for meant in meanings}
+    return _stated(spans_of(text, language))
+
+
+def _stated(spans: Spans) -> set[Meant]:
+    """What phrases can say; in a line of penguins, the heap alone, there are no dominoes."""
+    kinds = [(phrase, m) for *_, phrase, meant in spans for m in meant if m[0] == "kind"]
+    heaps = {form for row in NOUNS["heap"] for forms in row.heard("en") for form in forms}
+    alone_so = {m for _, m in kinds} - {m for phrase, m in kinds if phrase not in heaps}
+    return {meant for *_, meanings in spans for meant in meanings} - alone_so
 
 
 def slots(facts: Sequence[Fact]) -> dict[str, str]:
@@ -278,14 +327,26 @@ def _whole(first: int, end: int, owners: Mapping[int, int]) -> bool:
 def _hinted(text: str, language: str, spans: Spans) -> set[Meant]:
     """Of what happens and how it is filmed, the facts of which single words speak.
 
-    A word within a phrase speaks of what that says; of the camera, only a text that names it.
+    A word within a phrase speaks of what that says; of the camera, only a clause that names it.
     """
     words = alone(language)
     held = {at for a, b, *_ in spans for at in range(a, b)}
-    tokens = enumerate(grammar(language).tokens(text))
-    found = {m for at, t in tokens if at not in held and t in words for m in words[t]}
-    filmed = CAMERAS.search(text.lower())
-    return {(name, value) for name, value in found if name != "camera" or filmed}
+    found: set[Meant] = set()
+    for clause in _clauses(grammar(language).tokens(text), language):
+        filmed = CAMERAS.search((" " if language == "en" else "").join(t for _, t in clause))
+        meant = {m for at, t in clause if at not in held for m in words.get(t, ())}
+        found |= {(name, value) for name, value in meant if name != "camera" or filmed}
+    return found
+
+
+def _clauses(tokens: Sequence[str], language: str) -> list[list[tuple[int, str]]]:
+    """Tokens with their numbers, cut at marks and at words that begin a clause."""
+    found: list[list[tuple[int, str]]] = [[]]
+    for at, token in enumerate(tokens):
+        if token in CLAUSES[language] or token in _MARKS:
+            found.append([])
+        found[-1].append((at, token))
+    return found
 
 
 @cache

@@ -19,8 +19,9 @@ from worldreel.prompt.account import Account, account
 from worldreel.prompt.draft import Draft
 from worldreel.prompt.fates import fates
 from worldreel.prompt.pieces import UNKNOWN
-from worldreel.prompt.said import Said, said, stateable
+from worldreel.prompt.said import Said, manners, said, stateable
 from worldreel.prompt.said import slots as slots_of
+from worldreel.prompt.subjects import by_the_first
 from worldreel.prompt.unshown import COMPANY
 from worldreel.world.labels import LABELS
 from worldreel.world.parse.shots import cut
@@ -66,7 +67,7 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
     if not beyond(encoder, told.text) and len(cut(told.text, told.language)) == 1:
         try:
             found = said(encoder, told.text, told.language, heard=heard, owners=told.owners)
-            found = _without_whom(_in_company(found, told), told)
+            found = _without_whom(by_the_first(_in_company(found, told), told), told)
         except SceneError:  # parts too deep within each other
             pass
         slots = dict(found.slots)
@@ -99,15 +100,18 @@ def _without_whom(found: Said, told: Account) -> Said:
 
 
 def _in_company(found: Said, told: Account) -> Said:
-    """With what one does together with another: 女人带着狗跑, and both run."""
+    """With what one does together with another: 女人带着狗跑, and both run; a ball does not."""
     draft = Draft.of(found.facts)
-    doing = [thing for thing in draft.things if "action" in thing]
-    if COMPANY not in told.mapped.values() or len(draft.things) != 2 or len(doing) != 1:
+    doing = [dict(thing) for thing in draft.things if "action" in thing]
+    if COMPANY not in told.mapped.values() or len(draft.things) != 2 or not doing:
         return found
     for thing in draft.things:
+        able = doing[0]["action"] in manners(thing.get("kind", ""))
         for name in ("action", "direction"):
-            if name in doing[0]:
+            if able and len(doing) == 1 and name in doing[0]:
                 thing[name] = doing[0][name]
+            elif not able and len(doing) > 1:
+                thing.pop(name, None)
     facts = draft.facts()
     return replace(found, facts=facts, slots=slots_of(facts))
 

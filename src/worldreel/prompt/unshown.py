@@ -8,20 +8,31 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from worldreel.prompt.common import FILMING, FILMING_ZH
 from worldreel.prompt.particles import LEADS
+from worldreel.prompt.phrases import CAMERAS
 from worldreel.prompt.pieces import (
     ATTRS,
+    BESIDE,
+    CLAUSES,
     IDLENESS,
     MAPPED,
+    MEASURES,
+    NUMBERS_ZH,
     READ,
+    RELATIVES,
     SILENCE,
     UNKNOWN,
     Piece,
+    clause,
     merged,
     plain,
     tight,
 )
+from worldreel.prompt.said import alone, stateable
+from worldreel.world.words import PHRASES
 
+_HUES = "|".join(form for row in PHRASES["color"] for forms in row.heard("en") for form in forms)
 _ELSEWHERE = {
     "en": re.compile(
         r"\b(?:(?:turn(?:s|ed|ing)?|transform(?:s|ed|ing)?|chang(?:e|es|ed|ing)|"
@@ -29,11 +40,12 @@ _ELSEWHERE = {
         r"becom(?:e|es|ing)|became|(?<!-)(?:look(?:s|ed|ing)? |shaped |dressed )?like|"
         r"(?:dressed|disguised) (?:up )?as|resembl(?:e|es|ing)|in the shape of|(?<=[a-z] )than|"
         r"instead of|(?:statue|sculpture|shadow|reflection|dream(?:s|ing)?) of|"
-        r"(?:think|dream)(?:s|ing)? about|(?<=\bas )[a-z]+ as)\b",
+        r"(?:think|dream)(?:s|ing)? about|"
+        rf"(?:turn(?:s|ed|ing)?|go(?:es)?|gets?|grows?) (?=(?:{_HUES})\b)|(?<=\bas )[a-z]+ as)\b",
         re.IGNORECASE,
     ),
     "zh": re.compile(
-        "(?:变成|变为|变作|变身|化作|化为|成为)了?|(?<![图头影摄好])像(?!素)|好像|仿佛|如同|"
+        "(?:变成|变为|变作|变身|化作|化为|成为)了?|变得?(?=[红橙黄绿青蓝紫粉白黑棕灰])|(?<![图头影摄好])像(?!素)|好像|仿佛|如同|"
         "犹如|宛如|好似|比(?!赛)|打扮成|装扮成"
     ),
 }
@@ -44,9 +56,14 @@ _GAZE = {
 _COMPANY = re.compile("[带牵领追骑抱推拉背跟遛]着")  # and what it does, both do
 COMPANY = "和"
 _DEEDS = frozenset({"action", "manner", "event", "direction"})
+_CAMERA_DEEDS = frozenset({"action", "manner", "event"})  # a camera goes to the left, too
 _NAMED = frozenset({"kind", "setting", "wear", "weather", "light"})
 _JOINTS = {"en": frozenset("and while as but when".split()), "zh": frozenset("而 但 但是".split())}
-_DET = frozenset("a an the some many its his her their my 一 只 个 条 群 有".split())
+_DET = MEASURES | NUMBERS_ZH
+_DET |= frozenset("a an the some many its his her their my your our 有 在 的".split())
+_AROUND = frozenset({"setting", "light", "weather", "style"})
+_BEFORE = ATTRS | _AROUND | {"number"}  # what may stand before who does it
+_BETWEEN = frozenset("着 的 a the".split())
 _MOST = 7  # pieces from what names to what is named
 _TAGS = frozenset({"clouds"})  # of the light in a list alone
 
@@ -75,8 +92,9 @@ def _named_after(pieces: list[Piece], at: int, text: str) -> int:
         piece = pieces[i]
         if not tight(text, pieces[i - 1].end, piece.start):
             return i - 1
+        apart = i > at + 1 and plain(piece.typed, "en").split()[0] in LEADS["en"]
         if piece.names & _NAMED:
-            return i
+            return i - 1 if apart else i  # purple over the dunes
         if piece.names and piece.names <= _DEEDS:
             return i - 1
         following = pieces[i + 1] if i + 1 < len(pieces) else None
@@ -88,7 +106,7 @@ def _named_after(pieces: list[Piece], at: int, text: str) -> int:
         )
         if not (piece.fate == SILENCE or piece.names & (ATTRS | {"number"}) or described):
             return i
-    return at
+    return max(at, min(at + _MOST, len(pieces)) - 1)
 
 
 def _gaze(pieces: list[Piece], text: str, language: str) -> list[Piece]:
@@ -139,33 +157,99 @@ def _clause(pieces: list[Piece], at: int, text: str) -> list[int]:
 
 def _strangers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
     """What one does who is not known is done by no other: a ship, and gulls that fly."""
-    out, at = list(pieces), 0
-    while at < len(out):
-        subject = _subject(out, at, text, language)
-        at += 1
-        while subject and at < len(out) and tight(text, out[at - 1].end, out[at].start):
-            piece = out[at]
-            if piece.names and piece.names <= _DEEDS and piece.fate in (READ, MAPPED):
-                out[at] = replace(piece, fate=IDLENESS, meant="")
-            elif piece.fate != SILENCE or plain(piece.typed, language) in _JOINTS[language]:
+    out = list(pieces)
+    for subject in range(len(out)):
+        if not _subject(out, subject, text, language):
+            continue
+        beside = False
+        does = _CAMERA_DEEDS if _moves(out, subject, text, language) else _DEEDS
+        for at in _clause(out, subject, text):
+            piece, word = out[at], plain(out[at].typed, language)
+            if "kind" in piece.names and _stands_by(out[subject:at], language):
+                beside = True  # the cat next to the train jumps
+                continue
+            if piece.names & {"kind", "camera"} or word in CLAUSES[language]:
                 break
-            at += 1
+            if beside and (word in RELATIVES or word.split()[0].endswith("ing")):
+                break
+            deed = bool(piece.names) and piece.names <= does and piece.fate in (READ, MAPPED)
+            if word in _JOINTS[language] and not _goes_on(out, at, text):
+                break
+            if deed and not _of_what_follows(out, at, text, language):
+                out[at] = replace(piece, fate=IDLENESS, meant="")
     return out
 
 
+def _stands_by(before: list[Piece], language: str) -> bool:
+    """Whether what is named next is only where the subject is: next to the train, 在火车旁边."""
+    words = {word for piece in before for word in plain(piece.typed, language).split()}
+    return bool(words & BESIDE[language])
+
+
+def _moves(pieces: list[Piece], at: int, text: str, language: str) -> bool:
+    """Whether what a clause says of the camera is a move that is known, with where to."""
+    if pieces[at].fate == UNKNOWN or not _films(pieces[at], language):
+        return False
+    within = " ".join(pieces[i].meant for i in clause(pieces, at, text, language))
+    hints = {name for token in within.split() for name, _ in alone(language).get(token, ())}
+    return "camera" in hints | {name for name, _ in stateable(within, language)}
+
+
+def _goes_on(pieces: list[Piece], at: int, text: str) -> bool:
+    """Whether an "and" has the same subject: a horse gallops and jumps."""
+    after = pieces[at + 1] if at + 1 < len(pieces) else None
+    if after is None or not tight(text, pieces[at].end, after.start):
+        return False
+    return bool(after.names) and after.names <= _DEEDS
+
+
+def _of_what_follows(pieces: list[Piece], at: int, text: str, language: str) -> bool:
+    """Whether a deed is that of a thing named after it: a fluffy running dog, 跑着的狗."""
+    deed = plain(pieces[at].typed, language)
+    if language == "en" and not deed.endswith("ing"):
+        return False
+    of = language == "en"
+    for i in _clause(pieces, at, text):
+        of = of or pieces[i].typed == "的"
+        if "kind" in pieces[i].names:
+            return of
+        if not (pieces[i].names & (ATTRS | {"number"}) or pieces[i].typed in _BETWEEN):
+            return False
+    return False
+
+
+def _films(piece: Piece, language: str) -> bool:
+    """Whether a word is of filming: a drone shot, the camera."""
+    word = plain(piece.typed, language)
+    if piece.fate == IDLENESS:
+        return word.split()[-1] in FILMING or any(word.endswith(w) for w in FILMING_ZH)
+    return bool(CAMERAS.fullmatch(word))
+
+
 def _subject(pieces: list[Piece], at: int, text: str, language: str) -> bool:
-    """Whether a piece is a thing that is not known, with which a clause begins, or the prompt."""
+    """Whether a piece is a thing that is not known, with which a clause begins, or the prompt.
+
+    What is filmed with does nothing of its own, either: a drone shot flies over the sea.
+    """
     piece = pieces[at]
     word = plain(piece.typed, language)
-    if piece.fate != UNKNOWN or "other" in piece.names or word.endswith(("ly", "ing", "ed")):
+    known = piece.fate != UNKNOWN or "other" in piece.names or word.endswith(("ly", "ing", "ed"))
+    if known and not _films(piece, language):
         return False
-    first = at
+    after = pieces[at + 1] if at + 1 < len(pieces) else None
+    if language == "zh" and after is not None and after.typed in LEADS["zh"]:
+        if any(lead.way != "onward" for lead in LEADS["zh"][after.typed]) and after.typed != "过":
+            return False  # a place: 厨房里跑着一只狗
+    first, around = at, False
     while first and tight(text, pieces[first - 1].end, pieces[first].start):
         first -= 1
-        word = plain(pieces[first].typed, language)
+        before, word = pieces[first], plain(pieces[first].typed, language)
         if word in _JOINTS[language]:
             return first > 0
-        if word not in _DET:
+        passed = before.names and before.names <= _BEFORE and before.fate in (READ, MAPPED)
+        around = around or bool(passed and before.names & _AROUND)
+        led = around and word in LEADS[language]  # on a rainy night a horse walks
+        if not (word in _DET or passed or led or before.fate == IDLENESS):
             return False
     return True
 

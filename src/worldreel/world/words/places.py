@@ -26,7 +26,7 @@ PLACES: dict[str, Table] = {
         row(
             "wet street",
             "wet street; wet city street; glistening street; neon-lit wet street; street; road; "
-            "city street; wet road; city; pavement; ?(neon|rainy|rain-soaked) street",
+            "city street; wet road; city; pavement; ?(neon|rain-soaked) street",
             "湿漉漉的街道; 雨后的街道; 霓虹灯下的湿街道; 街道; 马路; 城市街道; 街头; ?街; ?城市; "
             "?湿滑的(街道|马路)",
         ),
