@@ -30,7 +30,7 @@ from worldreel.tokens import positions
 kind, preset, changes, grid, branches, dtype = json.loads(sys.argv[1])
 preset = dataclasses.replace(globals()[preset], **changes)
 dtype = getattr(torch, dtype)
-how = Numbers(dtype=dtype, stored=torch.float32)
+how = Numbers(dtype=dtype, stored=torch.float32, rowwise=True)
 torch.set_num_threads(1)
 
 def held(most):
@@ -73,7 +73,8 @@ print(json.dumps([told, held(True) - before]))
     "work",
     [
         ("forward", "TINY_DIT", {"dim": 1024, "mlp": 2048}, (4, 9, 16), 1, "float32"),
-        ("forward", "MARBLE_DIT", {"layers": 2}, (8, 9, 16), 2, "float32"),
+        ("forward", "MARBLE_DIT", {"layers": 2}, (8, 18, 32), 2, "float32"),
+        ("forward", "MARBLE_DIT", {"layers": 2}, (8, 18, 32), 2, "bfloat16"),
         ("forward", "MARBLE_DIT", {"layers": 2, "dim": 1536}, (6, 9, 16), 1, "bfloat16"),
         (
             "forward",

@@ -202,8 +202,14 @@ def plan(
     as they are decoded, and are not held. A RequestError where the model makes no such size.
     """
     levels = levels if model.by_token else 1
-    how = Numbers(dtype=dtype, stored=stored or dtype, guided=guided, levels=levels)
     where = torch.device("cuda") if device is None else device
+    how = Numbers(
+        dtype=dtype,
+        stored=stored or dtype,
+        guided=guided,
+        levels=levels,
+        rowwise=where.type == "cpu",
+    )
     into = "" if where.type != "cpu" else "file" if written else "memory"  # frames come to the host
     shape = shape_of(model, frames, height, width, clips, into)
 

@@ -25,8 +25,8 @@ _PIXELS = 3 * FRAMES * STRIDE**2  # of one of marble's latents
 # 124 were measured at 416x240 to 832x480; it does not grow with the length.
 _WRITER = 120
 # What a library of products makes for the sizes that it meets, its code and its room: 4 to 8 MiB
-# were measured of oneDNN at widths from 192 to 1536, in float32 and bfloat16.
-_LIBRARY = 4 << 20
+# were measured of oneDNN at widths from 192 to 1536, in float32 and bfloat16; it is the most.
+_LIBRARY = 8 << 20
 # Tensors of a clip's latents: known, noise, x, a velocity of each branch and their sum, and three
 # that UniPC remembers. What VACE follows is one more, of its own channels.
 _LATENTS = 9
@@ -66,12 +66,16 @@ class Shape:
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """In what is computed, and what weights are kept in. levels: different ones among tokens."""
+    """In what is computed, and what weights are kept in. levels: different ones among tokens.
+
+    rowwise: what stands between products takes some rows at a time, as it does on a CPU.
+    """
 
     dtype: torch.dtype
     stored: torch.dtype
     guided: bool = True
     levels: int = 1
+    rowwise: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,12 +148,13 @@ def forward(p: DitPreset, rows: int, how: Numbers) -> int:
         held += _FP32 * (p.control_channels * p.patch**2 + d)
     if how.levels > 1:
         held += 2 * 6 * _FP32 * d  #            modulation of each token, and the block's own
-    up = 0 if how.dtype == torch.float32 else _FP32 * d  # a copy in fp32, where it is none yet
+    fine = 0 if how.rowwise else _FP32 * d  #   all tokens in fp32, halfway
+    up = 0 if how.dtype == torch.float32 else fine  # a copy in fp32, where it is none yet
     said = e * d  #                             what the words answer
     stages = (
-        5 * e * d + up + 2 * _FP32 * d,  #      q, k and v as one, q normed; k in fp32, halfway, out
+        5 * e * d + up + 2 * fine,  #           q, k and v as one, q normed; k in fp32, halfway, out
         6 * e * d,  #                           q and k, and v on its own, beside them as one
-        4 * e * d + 2 * _FP32 * d + up,  #      q, k, v; q turned in halves, and joined
+        4 * e * d + 2 * fine + up,  #           q, k, v; q turned in halves, and joined
         5 * e * d,  #                           q, k, v, q scaled, and what comes of them
         said + 2 * up + e * d,  #               the norm before the MLP
         e * p.mlp + e * d,  #                   the MLP, GELU in place
