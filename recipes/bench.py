@@ -20,7 +20,7 @@ from worldreel import checkpoint, parallel
 from worldreel.checkpoint import PACKAGED
 from worldreel.data import clip as clips
 from worldreel.data import synth
-from worldreel.data.encode import encode
+from worldreel.data.encode import encode, encoding
 from worldreel.data.loader import Bucket, Loader
 from worldreel.data.synth import synthesize
 from worldreel.errors import RequestError
@@ -137,7 +137,7 @@ def prepare(
     """
     encoder = checkpoint.load_compressor(compressor, dtype=torch.bfloat16)
     checkpoint.load_text(text)
-    mark = checkpoint.fingerprint(encoder.state_dict())
+    mark = checkpoint.fingerprint(encoding(encoder))
     shapes = set()
     for folder in latents:
         _count(folder)

@@ -32,8 +32,12 @@ from worldreel.errors import RequestError
 from worldreel.eval import scaling
 from worldreel.world.labels import LABELS
 
-# Width, heads and layers: heads are 64 wide but in the one of 96, the MLP is 4 times the width.
-WIDTHS = ((64, 1, 3), (96, 2, 4), (128, 2, 5), (192, 3, 6), (256, 4, 7), (320, 5, 8), (384, 6, 9))
+# Width, heads and layers: heads are 64 wide but in the ones of 32 and 96, the MLP is 4 times the
+# width.
+WIDTHS = (
+    (32, 1, 3), (64, 1, 3), (96, 2, 4), (128, 2, 5), (192, 3, 6), (256, 4, 7), (320, 5, 8),
+    (384, 6, 9),
+)  # fmt: skip
 TINY_WIDTHS = ((16, 1, 3), (32, 1, 3), (48, 1, 4), (64, 1, 5))
 # Budgets as shares of the largest run's: three decades, and 1, 4 and 32 times one of them.
 SHARES = (1 / 2048, 1 / 512, 1 / 128, 1 / 32, 1 / 8)

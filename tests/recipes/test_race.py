@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from recipes import bench, race, trial
+from worldreel.checkpoint import PACKAGED
 from worldreel.errors import RequestError
 from worldreel.train.dit import Config
 
@@ -101,3 +102,15 @@ def test_who_wins_who_loses_and_what_stays_open():
     order = [line.split("|")[2].split(":")[0].strip() for line in
              race.markdown(rows, "2026-01-01").splitlines()[2:]]  # fmt: skip
     assert order[:2] == ["base", "bypass"] and order[-1] == "no-dense"
+
+
+def test_latents_that_are_given_are_those_of_the_compressor(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "SIZE", (48, 32))
+    monkeypatch.setattr(bench, "SECONDS", 1 / 3)
+    paths = {"text": str(tiny_model / "text"), "compressor": str(tiny_model / "compressor")}
+    made, _ = bench.prepare(tmp_path / "a", latents=(), **paths, count=2, judged=1, jobs=1)
+    given, _ = bench.prepare(tmp_path / "b", latents=made, **paths, count=2, judged=1, jobs=1)
+    assert given == made
+    packaged = paths | {"compressor": str(PACKAGED / "marble/compressor")}
+    with pytest.raises(RequestError, match="not of .*give the compressor that encoded it"):
+        bench.prepare(tmp_path / "c", latents=made, **packaged, count=2, judged=1, jobs=1)
