@@ -19,7 +19,7 @@ ROWS = [
     "lora adapted plan offload team checkpoint provenance certificate credentials media mux"
     " pictures output device shelf",
     "engine coding public conditions loading request course prompt tasks clips montage timeline"
-    " framing values footage",
+    " framing values footage settings",
     "data film play stream windows parts",
     "serve train eval bench",
     "cli worldreel __main__",  # worldreel: the public surface, __init__.py
@@ -42,7 +42,7 @@ HOMES = {
     "diffusers": r"(?!)",  # the tests, and bench/twins.py by its name
 }
 WITHOUT_TORCH = (
-    r"(request|course|tasks|timeline|framing|values|errors|progress"
+    r"(request|course|tasks|timeline|framing|values|settings|errors|progress"
     r"|world/(scene|sample|describe))\.py"
 )
 # These run where there is nothing but the allowed packages, and so must all that they import.

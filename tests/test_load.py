@@ -16,6 +16,7 @@ from worldreel.errors import CheckpointError, RequestError
 from worldreel.models import presets, processor
 from worldreel.models.compressor import Compressor
 from worldreel.request import Limits
+from worldreel.settings import packaged, settings_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -190,10 +191,21 @@ def test_what_multiplies_bfloat16(monkeypatch, own, capped, expected):
 def test_marbles_limits_are_those_that_requests_are_checked_against():
     """The command line refuses a request before it loads weights: by `Limits()`."""
     recipe = runpy.run_path(str(ROOT / "recipes/marble.py"))
-    packaged = checkpoint.PACKAGED / "marble/model.json"
-    held = [loading.settings_of(file) for file in [packaged] if file.exists()]
-    for settings in (recipe["SETTINGS"], *held):
+    for settings in (recipe["SETTINGS"], settings_of(checkpoint.PACKAGED / "marble")):
         marble = engine.Engine.__new__(engine.Engine)
         marble.settings, marble.public = settings, None
         marble.compressor = Compressor(presets.TINY_COMPRESSOR)
         assert marble.limits == Limits()
+
+
+@pytest.mark.parametrize("model", ["marble", "marble-few"])
+def test_a_packaged_models_limits_are_known_before_it_is_loaded(model):
+    known = packaged(model)
+    assert known is not None and known == worldreel.load(model).limits
+    assert known.name == model and known.default_steps == {"marble": 20, "marble-few": 4}[model]
+
+
+def test_what_is_not_packaged_has_no_limits_yet(tiny_model):
+    assert [packaged(name) for name in ("", "..", "marble/..", str(tiny_model), "tiny")] == [
+        None
+    ] * 5

@@ -42,9 +42,9 @@ from worldreel.progress import Progress, silent
 from worldreel.prompt import hear, heard, read, rewriter
 from worldreel.public import LEAST, Public, guided
 from worldreel.request import Limits, Request, RequestWarning, plan
+from worldreel.settings import limits_of
 from worldreel.tasks import Tasks
 from worldreel.team import Team
-from worldreel.values import parse_size
 
 AT_ONCE = 3  # latents that are encoded or decoded together, which bounds the memory
 
@@ -148,16 +148,7 @@ class Engine(Tasks):
         if self.public is not None:
             c, patch = self.compressor, self.dit.preset.patch
             return self.public.limits(patch=patch, stride=c.stride, reach=c.reach)
-        return Limits(
-            name=self.settings.name,
-            default_steps=self.settings.steps,
-            default_guidance=self.settings.guidance_scale,
-            default_interval=self.settings.guidance_interval,
-            context_interval=self.settings.context_interval,
-            trained_sizes=tuple(map(parse_size, self.settings.trained_sizes)),
-            trained_seconds=self.settings.trained_seconds,
-            reach=self.compressor.reach,
-        )
+        return limits_of(self.settings)
 
     @functools.cached_property
     def space(self) -> str:

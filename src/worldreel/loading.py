@@ -34,8 +34,9 @@ from worldreel.offload import RESIDENT, Way, ways
 from worldreel.progress import Progress, silent
 from worldreel.public import Public
 from worldreel.request import Limits
+from worldreel.settings import limits_of, settings_of
 from worldreel.team import Team
-from worldreel.values import number, parse_size, short
+from worldreel.values import number, short
 
 Loras = Sequence[tuple[str | Path, float]]  # files and their strengths; 1 is as it was trained
 Change = tuple[tuple[lora.Lora, ...], float]  # a LoRA for each expert, and its strength
@@ -145,7 +146,11 @@ def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
 
 
 def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
-    settings = settings_of(folder / "model.json")
+    settings = settings_of(folder)
+    if settings.sampler not in samplers.SAMPLERS:
+        known = ", ".join(samplers.SAMPLERS)
+        file = folder / "model.json"
+        raise CheckpointError(f"{file}: no sampler of {known}: fetch the model again")
     text = checkpoint.load_text(shelf.part(folder, "text"))
     dit = _own_dit(folder, dtype, loras)
     compressor = checkpoint.load_compressor(shelf.part(folder, "compressor"), dtype=dtype)
@@ -168,11 +173,10 @@ def _own_dit(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float
 
 def described(
     model: str | Path, *, loras: Loras = (), whole: bool = False
-) -> tuple[plan.Model, Limits | None]:
+) -> tuple[plan.Model, Limits]:
     """What a plan of memory must know of a model, and its limits; nothing is read but headers.
 
-    loras: are checked against it. whole: so are all its parts, as for a run. No limits: they are
-    marble's.
+    loras: are checked against it. whole: so are all its parts, as for a run.
     """
     given, model = tuple(_lora(one) for one in loras), located(model)
     folder = own_folder(model)
@@ -184,11 +188,12 @@ def described(
             ]
         except (OSError, ValueError, KeyError) as error:
             raise CheckpointError(f"{folder} cannot be read ({error}): fetch it again") from None
-        name = settings_of(folder / "model.json").name
+        settings = settings_of(folder)
         dit, compressor = build(DitPreset, held[0]), build(CompressorPreset, held[1])
         for path, _ in given:
             lora.load(path, dit)
-        return replace(plan.MODELS["marble"], name=name, dit=dit, vae=compressor), None
+        about = replace(plan.MODELS["marble"], name=settings.name, dit=dit, vae=compressor)
+        return about, limits_of(settings)
     found = find(model)
     own = model_of(found)
     if whole:
@@ -233,7 +238,6 @@ def way(
     if name != "auto":
         return known[name]
     about, limits = described(model)
-    assert limits is not None
     width, height = limits.base_sizes[limits.default_aspect]
     made = plan.plan(
         about,
@@ -368,27 +372,3 @@ def _pair(path: Path, strength: float, experts: int, preset: Any) -> Change:
         return (lora.load(path, preset),), strength
     pair = lora.load_pair(path, preset)
     return (pair.high, pair.low), strength
-
-
-def settings_of(file: Path) -> Settings:
-    """What a model's `model.json` says; a CheckpointError where it makes no sense."""
-    try:
-        s = build(Settings, dict(json.loads(file.read_text(encoding="utf-8"))))
-        if not isinstance(s.name, str) or str(s.sampler) not in samplers.SAMPLERS:
-            raise ValueError(f"no name, or no sampler of {', '.join(samplers.SAMPLERS)}")
-        if not (isinstance(s.steps, int) and s.steps >= 1 and s.guidance_scale >= 0):
-            raise ValueError("steps or guidance_scale makes no sense")
-        if not (s.flow_shift > 0 and 0 <= s.context_level < 1):
-            raise ValueError("flow_shift or context_level makes no sense")
-        for low, high in (s.guidance_interval, s.context_interval):
-            if not 0 <= low <= high <= 1:
-                raise ValueError("guidance_interval or context_interval makes no sense")
-        if s.shares and not (PACKAGED / Path(s.shares).name / "model.json").is_file():
-            raise ValueError(f"it shares the parts of {s.shares!r}, which is not packaged")
-        if not (s.trained_seconds is None or s.trained_seconds > 0):
-            raise ValueError("trained_seconds makes no sense")
-        for size in s.trained_sizes:
-            parse_size(size)
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(f"{file} cannot be used ({error}): fetch the model again") from None
-    return s

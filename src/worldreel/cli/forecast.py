@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worldreel.cli import several
-from worldreel.cli.options import MARBLE
 from worldreel.errors import RequestError
 from worldreel.request import Request, plan
 from worldreel.shelf import PACKAGED
@@ -40,7 +38,6 @@ def foretell(
     memory, device = import_module("worldreel.plan"), import_module("worldreel.device")
     checked = {"loras": loras, "whole": True} if told else {}
     model, limits = import_module("worldreel.loading").described(request.model, **checked)
-    limits = limits or dataclasses.replace(MARBLE, name=model.name)
     ready = import_module("worldreel.clips").ready(request, limits)
     where = device.find_device("auto")
     asked = plan(ready, limits)

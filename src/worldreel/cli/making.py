@@ -15,7 +15,6 @@ from typing import Any
 from worldreel import provenance
 from worldreel.cli import several
 from worldreel.cli.forecast import foretell, noted, way
-from worldreel.cli.options import MARBLE
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
 from worldreel.output import WHOLE, check_sheet, check_writable
@@ -26,6 +25,7 @@ from worldreel.request import (
     check,
     plan,
 )
+from worldreel.settings import packaged
 
 MOST_VARIATIONS = 1_000
 _CLIPS = ("before", "after", "under")
@@ -274,10 +274,11 @@ def _opened(request: Request) -> Request:
 
 def _planned(request: Request) -> tuple[Request, int | None]:
     """Refuse a bad request before torch is loaded; the number of frames where it is known."""
-    if request.model == MARBLE.name:
+    limits = packaged(request.model)
+    if limits is not None:
         if any(getattr(request, role) is not None for role in _CLIPS):
-            request = import_module("worldreel.clips").ready(request, MARBLE)
-        return request, plan(request, MARBLE).num_frames
+            request = import_module("worldreel.clips").ready(request, limits)
+        return request, plan(request, limits).num_frames
     if "/" in request.model and not Path(request.model).exists():
         if import_module("worldreel.shelf").place_of(request.model) is None:
             raise RequestError(

@@ -27,6 +27,7 @@ from worldreel.request import (
     Request,
     check,
 )
+from worldreel.settings import packaged
 from worldreel.values import parse_time
 
 app = typer.Typer(add_completion=False)
@@ -189,11 +190,11 @@ def stream(
         rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         model=model,
     )
-    limits = MARBLE
-    if model == MARBLE.name:
-        check(request)
+    limits = packaged(model)
+    if limits is None:
+        limits = import_module("worldreel.loading").described(model)[1]
     else:
-        limits = import_module("worldreel.loading").described(model)[1] or MARBLE
+        check(request)
     spans = [_span(text, limits) for text in then or ()]
     times = {"window": window, "advance": advance, "anchor": anchor}
     asked: dict[str, Any] = {
