@@ -134,9 +134,7 @@ def foretold(run: Run, folder: Path) -> int:
     way = ways(torch.device("cpu"), bits8=run.bits8)[run.way]
     dtype = getattr(torch, run.net.dtype)
     levels = 2 if model.by_token and run.task == "picture" else 1
-    how = Numbers(
-        dtype=dtype, stored=dtype, guided=run.guided, levels=levels, rowwise=True
-    )
+    how = Numbers(dtype=dtype, stored=dtype, guided=run.guided, levels=levels, rowwise=True)
     frames = 9 if run.task == "stream" else run.frames + 4 * (run.task == "reference")
     into = "file" if run.task == "file" else "memory"
     shape = plan.shape_of(model, frames, run.height, run.width, into=into)

@@ -184,10 +184,12 @@ def test_a_mask_may_move_and_meet_a_span(model, clip):
     assert changed[4:8, 48:, 80:].mean() > 0.9 and not changed[:4].any()
     assert not (changed & ~mask).any()
     assert torch.equal(made.latents[:, :, ::2], clip.latents[:, :, ::2])
-    with pytest.raises(RequestError, match="black during all of that span"):
+    with pytest.raises(RequestError, match="black in all of that span"):
         empty = mask.copy()
         empty[4:8] = False
         model.fill(clip, mask=empty, time="4f:8f", **QUICK)
+    with pytest.raises(RequestError, match="black in that span and region"):
+        model.fill(clip, mask=mask, region="0,0,16,16", time="4f:8f", **QUICK)
 
 
 def test_outpainting_keeps_the_clip_amid_a_larger_canvas(model, clip):

@@ -51,13 +51,17 @@ def _size(request: Request, clips: list[Any], limits: Limits) -> Size:
     for clip in clips:
         if clip.size != clips[0].size:
             raise RequestError(
-                "clips of one size go together: {} is {}x{}, {} is {}x{}".format(
+                "clips of one size go together: {} is {}x{}, {} is {}x{}; to have one fitted "
+                "to the other, put its .reel away".format(
                     clips[0].name, *clips[0].size, clip.name, *clip.size
                 )
             )
     size = asked_size(request, limits)
     if clips and size not in (None, clips[0].size):
-        raise RequestError("{} is {}x{} and stays so".format(clips[0].name, *clips[0].size))
+        raise RequestError(
+            "{} is {}x{} and stays so: leave the size out, or paint round it with a canvas "
+            "(`fill --canvas`)".format(clips[0].name, *clips[0].size)
+        )
     return clips[0].size if clips else size or limits.base_sizes[limits.default_aspect]
 
 

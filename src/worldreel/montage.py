@@ -120,7 +120,8 @@ def compose(
         loose = dataclasses.replace(canvas.loosen(placed, made.strength), ring=line.ring)
         changes = _free_latents(free(made), stride).expand_as(board.freedom)
         if not changes.any():
-            raise RequestError("the mask is black during all of that span: nothing may change")
+            where = "all of that span" if made.framing.region is None else "that span and region"
+            raise RequestError(f"the mask is black in {where}: nothing may change")
         board = canvas.keep(loose, placed, where=~changes)
     for keyframe, still in zip(line.keyframes, pictured, strict=True):
         board = canvas.keep(board, still, at=keyframe.latent, strength=keyframe.strength)

@@ -54,7 +54,7 @@ def connect(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Lead from one clip to another: both whole, and what is new between them."""
+    """Lead from one clip to another; the first frames of the second follow what is new."""
     request = Request(
         prompt=prompt,
         before=first,

@@ -46,6 +46,16 @@ Time = Annotated[
         show_default="from start to end",
     ),
 ]
+Span = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="FROM:TO",
+        help="What is played again: seconds, or frames, as in 6f:18f; widened to groups of "
+        f"{MARBLE.frames_per_latent} frames. It must be said; a colon alone is all of it.",
+        show_default=False,
+    ),
+]
 Region = Annotated[
     str | None,
     typer.Option(

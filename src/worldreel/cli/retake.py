@@ -20,8 +20,8 @@ from worldreel.cli.options import (
     Quiet,
     Sheet,
     ShowPlan,
+    Span,
     Steps,
-    Time,
     Variations,
     Weights,
     Words,
@@ -36,7 +36,7 @@ app = typer.Typer(add_completion=False)
 def retake(
     clip: Clip,
     prompt: Words = None,
-    time: Time = None,
+    time: Span = None,
     output: Output = None,
     seed: Another = None,
     variations: Variations = 1,
