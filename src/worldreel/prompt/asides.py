@@ -26,6 +26,8 @@ from worldreel.prompt.pieces import (
     plain,
     tight,
 )
+from worldreel.prompt.standins import STANDINS
+from worldreel.prompt.ways import WAYS
 from worldreel.world.words import PEOPLE
 
 _ONE = frozenset("a an the this that my your his her its our their".split())
@@ -254,4 +256,22 @@ def _filmed(phrase: str) -> bool:
     return any(name == "camera" for name, _ in meanings(phrase, "en"))
 
 
-ASIDES = (_names, _audience, _poured, _before_and_after, _measured, _two_coloured, _shots)
+def _articles(pieces: list[Piece], text: str, language: str) -> list[Piece]:
+    """An article goes with its noun where that is not read: of a video of girls, a one is left."""
+    out = list(pieces)
+    for at, piece in enumerate(pieces):
+        last = at
+        while last + 1 < len(pieces) and not pieces[last + 1].meant:
+            if pieces[last + 1].fate == MAPPED:
+                break
+            last += 1
+        of = last > at and plain(pieces[last].typed, language).endswith(" of")
+        if language == "en" and plain(piece.typed, language) in ("a", "an") and of:
+            out[at] = replace(piece, meant="")
+    return out
+
+
+ASIDES = (
+    _names, _audience, _poured, _before_and_after, _measured, _two_coloured, _shots, _articles,
+    *WAYS, *STANDINS,
+)  # fmt: skip

@@ -13,8 +13,18 @@ from worldreel.models.text import TextEncoder
 from worldreel.prompt.account import Account, joints
 from worldreel.prompt.particles import LEADS, settled
 from worldreel.prompt.phrases import CAMERAS, Meant
-from worldreel.prompt.pieces import IDLENESS, MAPPED, READ, SILENCE, UNKNOWN, Piece, clause
+from worldreel.prompt.pieces import (
+    IDLENESS,
+    MAPPED,
+    READ,
+    SILENCE,
+    UNKNOWN,
+    Piece,
+    clause,
+    plain,
+)
 from worldreel.prompt.said import alone, spans_of, stated_by
+from worldreel.prompt.sharing import unshared
 from worldreel.world.labels import COUNTS
 from worldreel.world.parse.grammar import grammar
 
@@ -23,7 +33,7 @@ def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tupl
     """The pieces of a prompt of which the facts are known, by the names of their slots."""
     values = stated_by(slots)
     counts = {v for slot, v in slots.items() if slot.startswith("count")}
-    said_by = _said_by(told)
+    said_by = told_by(told)
     out = []
     for number, piece in enumerate(told.pieces):
         meant = said_by.get(number, set())
@@ -48,6 +58,9 @@ def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tupl
         elif not meant and fate == READ:
             fate = SILENCE  # so far
         out.append(replace(piece, fate=fate))
+    for number in unshared(told, said_by, slots):
+        if out[number].fate in (READ, MAPPED):
+            out[number] = replace(out[number], fate=IDLENESS)
     related = any(slot == "side" or value in ("hits", "stacks") for slot, value in slots.items())
     known = joints(told.language)
     return settled(out, told.prompt, told.language, joints=known, related=related)
@@ -77,7 +90,15 @@ def _hint(number: int, told: Account, slots: Mapping[str, str]) -> str | None:
                     guessed = len(_possible(own, name, told.language)) > 1
                 return value.replace("_", " ") if guessed else ""
     filmed = "camera" in slots and CAMERAS.fullmatch(piece.meant.lower())
-    return "" if filmed else None
+    return "" if filmed and not _looked_at(number, told) else None
+
+
+def _looked_at(number: int, told: Account) -> bool:
+    """Whether a camera is one that somebody looks or barks at: none that films is named so."""
+    before = [plain(p.typed, told.language) for p in told.pieces[max(0, number - 2) : number]]
+    while before and before[-1] in ("the", "a", "our", "着"):
+        before.pop()
+    return bool(before) and before[-1] in _AT[told.language]
 
 
 def _possible(text: str, name: str, language: str) -> set[str]:
@@ -91,7 +112,7 @@ def _possible(text: str, name: str, language: str) -> set[str]:
     return set.intersection(*spoken) if spoken else set()
 
 
-def _said_by(told: Account) -> dict[int, set[tuple[str, str]]]:
+def told_by(told: Account) -> dict[int, set[tuple[str, str]]]:
     """By the number of a piece what the phrases say that it is part of."""
     whose = told.owners
     whole = whose if told.language == "zh" else None
@@ -103,6 +124,10 @@ def _said_by(told: Account) -> dict[int, set[tuple[str, str]]]:
     return found
 
 
+_AT = {
+    "en": frozenset("at for toward towards facing behind past to into".split()),
+    "zh": frozenset("对 对着 朝 朝着 向 看 看着 盯着 面对 面向".split()),
+}
 _SIDES = {"left": ("left", "左"), "right": ("right", "右")}
 _NUMBERS: dict[str, str] = dict(
     zip("one two three four 一 两 三 四".split(), COUNTS * 2, strict=True)

@@ -12,16 +12,13 @@ from functools import cache
 
 from worldreel.prompt.asides import ASIDES
 from worldreel.prompt.common import FILMING, FILMING_ZH, NO_NOUNS, THINGS_EN_ING
+from worldreel.prompt.negating import negated
 from worldreel.prompt.particles import SILENT
-from worldreel.prompt.phrases import meanings
 from worldreel.prompt.pieces import (
     ATTRS,
-    EXCEPT,
     IDLENESS,
     MAPPED,
     MEASURES,
-    NEGATED,
-    NO,
     NUMBERS_ZH,
     READ,
     SILENCE,
@@ -37,11 +34,6 @@ from worldreel.world.words import PHRASES
 
 _QUOTED = re.compile(r"[\"“”「『《][^\"“”」』》]{1,80}[\"”“」』》]")
 _ALSO = frozenset("and or & 和 与 及 或".split())
-_ALONE = frozenset("none nobody nothing 没有人".split())  # a no that is a thing, too
-_ENDS_NO = {
-    "en": frozenset("and but while on in at with or then".split()),
-    "zh": frozenset("但 而 在 但是 可是 只 只有".split()),
-}
 _DET = frozenset("a an the this that these those my your his its our their some any every".split())
 _HOLDS = frozenset(
     "with wearing in of by from has have having in of 戴 戴着 带 带着 穿 穿着".split()
@@ -50,8 +42,8 @@ _DEEDS = frozenset({"action", "manner", "event", "direction"})
 _WHERE = [[word] for word in "in inside aboard on atop at by near under through across".split()]
 _WHERE += [[word] for word in "over along among onto into down underwater".split()]
 _INSIDE = frozenset("spaceship spacecraft 飞船 宇宙飞船".split())  # a place only for who is in it
+_OUTSIDE = [(word, "of") for word in "front outside ahead top back left right".split()]
 _WITHIN = frozenset("of in inside aboard on through 里 内 中 上 舱".split())
-_MOST_NEGATED = {"en": 5, "zh": 8}
 
 
 def _possessive(pieces: list[Piece], text: str, language: str) -> list[Piece]:
@@ -77,59 +69,6 @@ def _quoted(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             inner = [i for i, p in enumerate(pieces) if found.start() < p.start < found.end()]
             pieces = merged(pieces, inner, text, UNKNOWN)
     return pieces
-
-
-def _negated(pieces: list[Piece], text: str, language: str) -> list[Piece]:
-    """What is said with a no, as one piece with its no."""
-    at = 0
-    while at < len(pieces):
-        word = plain(pieces[at].typed, language)
-        no = (word in NO[language] or word.endswith(("n't", "n’t"))) and pieces[at].fate != MAPPED
-        if not no or _besides(pieces[at], text):
-            at += 1
-            continue
-        first, last, size = at, at, 0
-        while last + 1 < len(pieces) and word not in _ALONE:
-            after = pieces[last + 1]
-            next_word = plain(after.typed, language)
-            size += len(after.typed) if language == "zh" else len(next_word.split())
-            starts_anew = last > at and next_word in _ENDS_NO[language]
-            if size > _MOST_NEGATED[language] or starts_anew:
-                break
-            if last > at and language == "en" and {"at", "setting"} & after.names:
-                break  # no trees on the beach: there is a beach
-            if not tight(text, pieces[last].end, after.start):
-                break
-            last += 1
-            if next_word == "的" or (last == at + 1 and _only_so(after, language)):
-                break
-        if last == first and language == "zh":
-            first = _before_no(pieces, at, text)
-        pieces = merged(pieces, range(first, last + 1), text, NEGATED)
-        at = first + 1
-    return pieces
-
-
-def _only_so(after: Piece, language: str) -> bool:
-    """Whether a no ends with the next piece: never stops rolling, without anything but a ball."""
-    if plain(after.typed, language) in EXCEPT:
-        return True
-    return {m for name, m in meanings(plain(after.typed, language), language)} == {"stops"}
-
-
-def _besides(no: Piece, text: str) -> bool:
-    """Whether 除了 leads to what there is: 除了球还有方块, 除了球没有别的."""
-    return no.typed == "除了" and bool(re.match("[^。！？]*?(?:[还也没]|只有)", text[no.end :]))
-
-
-def _before_no(pieces: Sequence[Piece], at: int, text: str) -> int:
-    """一个球都没有: where that begins of which there is none."""
-    first = at
-    while first and tight(text, pieces[first - 1].end, pieces[first].start):
-        first -= 1
-        if pieces[first].typed[0] in NUMBERS_ZH:
-            return first
-    return at
 
 
 def _nouns(pieces: list[Piece], text: str, language: str) -> list[Piece]:
@@ -223,7 +162,11 @@ def _places(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             near_by = pieces[max(0, i - 2) : i] + (
                 pieces[i + 1 : i + 2] if language == "zh" else []
             )
-            if len(pieces) > 1 and not any(plain(p.typed, language) in _WITHIN for p in near_by):
+            words = [plain(p.typed, language) for p in near_by]
+            side = [plain(p.typed, language) for p in pieces[max(0, i - 4) : i]]
+            if any(pair in zip(side, side[1:], strict=False) for pair in _OUTSIDE):
+                words = [word for word in words if word != "of"]
+            if len(pieces) > 1 and not any(word in _WITHIN for word in words):
                 out[i] = replace(piece, fate=UNKNOWN, meant="", names=frozenset({"thing"}))
     return out
 
@@ -386,6 +329,6 @@ def _settings(pieces: list[Piece], text: str, language: str) -> list[Piece]:
 
 
 RULES = (
-    _possessive, _quoted, _negated, *ASIDES, _nouns, _modifiers, _places, *UNSHOWN, _heads,
+    _possessive, _quoted, negated, *ASIDES, _nouns, _modifiers, _places, *UNSHOWN, _heads,
     _settings,
 )  # fmt: skip

@@ -32,6 +32,7 @@ _MARKS = frozenset(",;.!?\n，、；。！？")
 _LOOSE = ("style", "camera", "action", "event")  # what is said in many ways
 _AS = {("dominoes", "falls"): "topples", ("blocks", "falls"): "topples"}
 _RELATED = {"hits": "hits", "stacks": "onto"}  # actions, and what they are of two things
+_PILED = frozenset({"叠在"})  # says how several stand, and of none that it falls
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,15 @@ def _wave(draft: Draft) -> None:
 def _fit(draft: Draft, spans: Spans, language: str) -> None:
     """Without what is only said of other kinds: a ship that floats stays, a ball may well rise.
 
-    And without what takes two, where there is but one: a ball that falls onto the floor.
+    And without what takes two, where there is no other: a ball that falls onto the floor.
     """
-    for thing in draft.things:
+    related = {(f.name, f.args[0]) for f in draft.others if len(f.args) > 1}
+    piled = any(p in _PILED for *_, p, _ in spans)
+    for index, thing in enumerate(draft.things):
         kind, action = thing.get("kind"), thing.get("action", "")
-        if action in _RELATED and len(draft.things) < 2:
+        if action in _RELATED and (_RELATED[action], index) not in related:
             del thing["action"]
-            if action == "stacks" and "falls" in manners(kind or ""):
+            if action == "stacks" and "falls" in manners(kind or "") and not piled:
                 thing["action"] = "falls"
             continue
         by = [doers(language)[p, action] for *_, p, m in spans if ("action", action) in m]

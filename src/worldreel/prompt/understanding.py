@@ -17,10 +17,11 @@ from worldreel.errors import SceneError
 from worldreel.models.text import Reading, TextEncoder
 from worldreel.prompt.account import Account, account
 from worldreel.prompt.draft import Draft
-from worldreel.prompt.fates import fates
-from worldreel.prompt.pieces import UNKNOWN
+from worldreel.prompt.fates import fates, told_by
+from worldreel.prompt.pieces import READ, UNKNOWN
 from worldreel.prompt.said import Said, manners, said, stateable
 from worldreel.prompt.said import slots as slots_of
+from worldreel.prompt.sharing import shared
 from worldreel.prompt.subjects import by_the_first
 from worldreel.prompt.unshown import COMPANY
 from worldreel.world.labels import LABELS
@@ -67,7 +68,8 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
     if not beyond(encoder, told.text) and len(cut(told.text, told.language)) == 1:
         try:
             found = said(encoder, told.text, told.language, heard=heard, owners=told.owners)
-            found = _without_whom(by_the_first(_in_company(found, told), told), told)
+            found = by_the_first(_in_company(found, told), told)
+            found = _without_whom(shared(found, told, told_by(told)), told)
         except SceneError:  # parts too deep within each other
             pass
         slots = dict(found.slots)
@@ -93,8 +95,15 @@ def beyond(encoder: TextEncoder, text: str) -> bool:
 
 def _without_whom(found: Said, told: Account) -> Said:
     """Without what is done by one that is not known: of a bird that flies nothing is left."""
-    if not told.of(UNKNOWN) or any(slot.startswith("kind") for slot in found.slots):
+    if any(slot.startswith("kind") for slot in found.slots):
         return found
+    if not told.of(UNKNOWN):
+        by = told_by(told)
+        if not any(
+            p.fate == READ and p.meant and not p.names and n not in by
+            for n, p in enumerate(told.pieces)
+        ):
+            return found  # water that falls does so unseen
     facts = tuple(fact for fact in found.facts if fact.name not in _DONE)
     return Said(facts, _nobody(found.slots), _nobody(found.read), found.unused)
 
