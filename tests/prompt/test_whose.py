@@ -3,7 +3,7 @@
 import pytest
 
 from worldreel.prompt import rewrite
-from worldreel.prompt.pieces import MAPPED, READ
+from worldreel.prompt.pieces import MAPPED, READ, SILENCE
 from worldreel.prompt.understanding import Understood, understand
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -102,3 +102,18 @@ def test_what_only_some_of_them_can_do_is_told(marble):
     slots = found.slots
     waving = [slots.get(f"event{i}") == "waves" for i in range(2)]
     assert all(waving) or "wave" not in understood(found)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "camera"),
+    [
+        ("camera pans to the right, a blue cube rests in a meadow", "pan_right"),
+        ("camera orbits to the left, a dog", "orbit_left"),
+        ("camera still, a red ball rolls to the left", "static"),
+        ("the camera is still, a red ball rolls to the left", "static"),
+    ],
+)
+def test_a_camera_without_an_article_is_the_camera(marble, prompt, camera):
+    found = understand(marble, prompt)
+    assert found.slots["camera"] == camera
+    assert all(piece.fate in (READ, SILENCE) for piece in found.account.pieces)

@@ -75,7 +75,8 @@ FILMING: dict[str, Table] = {
             "static",
             "the camera stays still/static camera; the camera does not move/fixed camera; "
             "the camera is static/static shot; the camera is fixed/still camera; "
-            "the camera remains static/locked camera; the camera stands still/camera static",
+            "the camera remains static/locked camera; the camera stands still/camera static; "
+            "?the camera is still; ?the camera still",
             "镜头 静止; 镜头 固定不动; 镜头 保持 静止; 固定 镜头; 镜头 不动; 静止 镜头; 固定 机位; "
             "摄像机 不动",
         ),

@@ -32,9 +32,11 @@ class Row:
         return tuple(forms for forms in held if not forms[0].startswith("?"))
 
     def heard(self, language: str) -> tuple[Forms, ...]:
-        """What is understood: all that is written, and more."""
+        """What is understood: all that is written, and more; the camera also without its "the"."""
         held = self.en if language == "en" else self.zh
-        return tuple((forms[0].removeprefix("?"), *forms[1:]) for forms in held)
+        known = tuple((forms[0].removeprefix("?"), *forms[1:]) for forms in held)
+        bare = (forms[0].removeprefix("the ") for forms in known)
+        return known + tuple((form,) for form in bare if form.startswith("camera "))
 
 
 Table = tuple[Row, ...]
