@@ -52,8 +52,8 @@ Span = Annotated[
         "--time",
         metavar="FROM:TO",
         help="What is played again: seconds, or frames, as in 6f:18f; widened to groups of "
-        f"{MARBLE.frames_per_latent} frames. It must be said; a colon alone is all of it.",
-        show_default=False,
+        f"{MARBLE.frames_per_latent} frames; a colon alone is all of it.",
+        show_default="it must be said",
     ),
 ]
 Region = Annotated[
