@@ -111,9 +111,8 @@ def located(model: str | Path) -> str | Path:
 def own_folder(model: str | Path) -> Path | None:
     """The folder of a model in our layout, a packaged one before one of the same name here; None
     for what may be public weights. What is neither is an error."""
-    for folder in (PACKAGED / str(model), Path(model)):
-        if str(model) and (folder / "model.json").is_file():
-            return folder
+    if (folder := shelf.ours(model)) is not None:
+        return folder
     path = Path(model)
     if str(model) and path.exists():
         wan = ("model_index.json", "config.json", "transformer", "high_noise_model")

@@ -54,6 +54,12 @@ def folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "worldreel" / "models"
 
 
+def ours(model: str | Path) -> Path | None:
+    """The folder of a model in our layout, a packaged one before one of the same name here."""
+    places = (PACKAGED / str(model), Path(model)) if str(model) else ()
+    return next((place for place in places if (place / "model.json").is_file()), None)
+
+
 def part(folder: Path, name: str) -> Path:
     """Where a part of a model in our layout lies: in its folder, or, where that has none, in that
     of the packaged model whose parts it shares (`shares` in its model.json)."""

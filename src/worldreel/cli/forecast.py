@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from worldreel.cli import several
 from worldreel.errors import RequestError
 from worldreel.request import Request, plan
-from worldreel.shelf import PACKAGED
+from worldreel.shelf import ours
 
 if TYPE_CHECKING:
     from worldreel.plan import Plan
@@ -31,9 +30,7 @@ def foretell(
     what is packaged, which fits everywhere and need not be counted, and where nothing fits: the
     plan then says so; the model's parts and loras, which a run checks itself, are then checked.
     """
-    places = (PACKAGED / request.model, Path(request.model))
-    own = any((place / "model.json").is_file() for place in places)
-    if own and not told:
+    if ours(request.model) is not None and not told:
         return None, None
     memory, device = import_module("worldreel.plan"), import_module("worldreel.device")
     checked = {"loras": loras, "whole": True} if told else {}

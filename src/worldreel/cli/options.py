@@ -1,6 +1,6 @@
 """Options that several commands have."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,24 +37,19 @@ New = Annotated[
         show_default=f"{MARBLE.default_seconds / 2:g}",
     ),
 ]
-Time = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FROM:TO",
-        help="When it may change: seconds, or frames, as in 6f:18f; widened to groups of "
-        f"{MARBLE.frames_per_latent} frames.",
-        show_default="from start to end",
-    ),
-]
+
+
+def _time(what: str, default: str, more: str = "") -> Any:
+    """--time, of which what changes is said."""
+    groups = f"groups of {MARBLE.frames_per_latent} frames"
+    text = f"{what}: seconds, or frames, as in 6f:18f; widened to {groups}{more}."
+    return typer.Option("--time", metavar="FROM:TO", help=text, show_default=default)
+
+
+Time = Annotated[str | None, _time("When it may change", "from start to end")]
 Span = Annotated[
     str | None,
-    typer.Option(
-        "--time",
-        metavar="FROM:TO",
-        help="What is played again: seconds, or frames, as in 6f:18f; widened to groups of "
-        f"{MARBLE.frames_per_latent} frames; a colon alone is all of it.",
-        show_default="it must be said",
-    ),
+    _time("What is played again", "it must be said", "; a colon alone is all of it"),
 ]
 Region = Annotated[
     str | None,

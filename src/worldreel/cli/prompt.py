@@ -9,7 +9,8 @@ import typer
 
 from worldreel.cli.progress import progress
 from worldreel.errors import RequestError
-from worldreel.request import Limits, Request, check, plan
+from worldreel.request import Request, check, plan
+from worldreel.settings import packaged
 
 app = typer.Typer(add_completion=False)
 
@@ -53,8 +54,9 @@ def prompt(
     """Show what a prompt says to a model, and the caption that it can become."""
     asked = Request(prompt=text, seed=seed, model=model)
     check(asked)
-    if model == Limits().name:
-        plan(asked, Limits())
+    limits = packaged(model)
+    if limits is not None:
+        plan(asked, limits)
     chat = written_by(rewrite_url, rewrite_model)
     from worldreel.checkpoint import PACKAGED, load_text
     from worldreel.prompt import hear, rewrite

@@ -31,6 +31,7 @@ from worldreel.prompt.particles import SILENT
 from worldreel.prompt.phrases import meanings
 from worldreel.prompt.pieces import (
     COUNTS_ZH,
+    DONE,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -191,7 +192,7 @@ def _piece(
     if what in ("world", "silent"):
         names = frozenset(name for name, _ in meanings(word, language))
         first = names_of(word[0], language) if language == "zh" and not names else names
-        names = first if first <= _DONE else names  # 飞过 holds 飞
+        names = first if first <= DONE else names  # 飞过 holds 飞
         if word in (NUMBERS_EN if language == "en" else COUNTS_ZH):
             names, what = frozenset({"number"}), "world"
         meant = "个" if word in MEASURES and word not in _world_measures() else typed
@@ -204,16 +205,10 @@ def _piece(
     if not what and re.fullmatch(r"[0-9]+", word) and int(word) > 4:
         return Piece(start, end, typed, MAPPED, "", frozenset({"number"}))
     if not what and language == "en":
-        slip = slipped(word)
-        if slip:
-            return Piece(start, end, typed, MAPPED, slip, names_of(slip, language))
-        slip = vocabulary.near.get(near_slip(word), "").split("|")[0]
+        slip = slipped(word) or vocabulary.near.get(near_slip(word), "").split("|")[0]
         if slip:
             return Piece(start, end, typed, MAPPED, slip, names_of(slip, language))
     return Piece(start, end, typed, UNKNOWN, "", frozenset({what} if what else ()))
-
-
-_DONE = frozenset({"action", "manner", "event"})
 
 
 @cache

@@ -13,6 +13,7 @@ from worldreel.prompt.near import near
 from worldreel.prompt.phrases import meanings
 from worldreel.prompt.pieces import (
     ATTRS,
+    DONE,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -25,6 +26,7 @@ from worldreel.prompt.pieces import (
     names_of,
     plain,
     tight,
+    unbroken,
 )
 from worldreel.prompt.standins import STANDINS
 from worldreel.prompt.ways import WAYS
@@ -45,7 +47,6 @@ _PAST = {
     "en": frozenset("stops stopped ends ended".split()),
     "zh": frozenset("后 之后 以后 过后 前 之前 以前 停 停了 停下 停下来".split()),
 }
-_DEEDS = frozenset({"action", "manner", "event"})
 
 
 def _names(pieces: list[Piece], text: str, language: str) -> list[Piece]:
@@ -166,8 +167,8 @@ def _measured(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         while first and pieces[first].typed in _ENDED:
             first -= 1
         does = pieces[first]
-        deed = does.fate == UNKNOWN or bool(does.names and does.names <= _DEEDS)
-        near = all(tight(text, pieces[i].end, pieces[i + 1].start) for i in range(first, at))
+        deed = does.fate == UNKNOWN or bool(does.names and does.names <= DONE)
+        near = unbroken(pieces, range(first, at + 1), text)
         counts = number.typed in NUMBERS_ZH and measure.typed in MEASURES
         if language == "zh" and ends and deed and near and counts:
             start = first if does.fate == UNKNOWN else at - 1
@@ -189,7 +190,7 @@ def _before_and_after(pieces: list[Piece], text: str, language: str) -> list[Pie
                 first -= 1
             elif at + 1 < len(pieces) and plain(pieces[at + 1].typed, language) in _PAST[language]:
                 first, last = at, at + 1
-            near = all(tight(text, pieces[i].end, pieces[i + 1].start) for i in range(first, last))
+            near = unbroken(pieces, range(first, last + 1), text)
             if near and (last > at or plain(pieces[first].typed, language) in _BEFORE[language]):
                 pieces = merged(pieces, range(first, max(last, at) + 1), text, IDLENESS)
                 at = first

@@ -29,14 +29,18 @@ from worldreel.world.labels import COUNTS
 from worldreel.world.parse.grammar import grammar
 
 
-def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tuple[Piece, ...]:
-    """The pieces of a prompt of which the facts are known, by the names of their slots."""
+def fates(
+    told: Account, slots: Mapping[str, str], encoder: TextEncoder, by: Mapping[int, set[Meant]]
+) -> tuple[Piece, ...]:
+    """The pieces of a prompt of which the facts are known, by the names of their slots.
+
+    by: what phrases say, by a piece's number (`told_by`).
+    """
     values = stated_by(slots)
     counts = {v for slot, v in slots.items() if slot.startswith("count")}
-    said_by = told_by(told)
     out = []
     for number, piece in enumerate(told.pieces):
-        meant = said_by.get(number, set())
+        meant = by.get(number, set())
         if piece.fate == SILENCE and piece.meant and meant & values:
             piece = replace(piece, fate=READ)  # within a phrase: one by one
         if piece.fate not in (READ, MAPPED) or not piece.meant:
@@ -58,7 +62,7 @@ def fates(told: Account, slots: Mapping[str, str], encoder: TextEncoder) -> tupl
         elif not meant and fate == READ:
             fate = SILENCE  # so far
         out.append(replace(piece, fate=fate))
-    for number in unshared(told, said_by, slots):
+    for number in unshared(told, by, slots):
         if out[number].fate in (READ, MAPPED):
             out[number] = replace(out[number], fate=IDLENESS)
     related = any(slot == "side" or value in ("hits", "stacks") for slot, value in slots.items())
@@ -112,7 +116,7 @@ def _possible(text: str, name: str, language: str) -> set[str]:
     return set.intersection(*spoken) if spoken else set()
 
 
-def told_by(told: Account) -> dict[int, set[tuple[str, str]]]:
+def told_by(told: Account) -> dict[int, set[Meant]]:
     """By the number of a piece what the phrases say that it is part of."""
     whose = told.owners
     whole = whose if told.language == "zh" else None

@@ -16,6 +16,7 @@ from worldreel.prompt.negating import negated
 from worldreel.prompt.particles import SILENT
 from worldreel.prompt.pieces import (
     ATTRS,
+    DEEDS,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -28,6 +29,7 @@ from worldreel.prompt.pieces import (
     names_of,
     plain,
     tight,
+    unbroken,
 )
 from worldreel.prompt.unshown import UNSHOWN
 from worldreel.world.words import PHRASES
@@ -38,7 +40,6 @@ _DET = frozenset("a an the this that these those my your his its our their some 
 _HOLDS = frozenset(
     "with wearing in of by from has have having in of 戴 戴着 带 带着 穿 穿着".split()
 )
-_DEEDS = frozenset({"action", "manner", "event", "direction"})
 _WHERE = [[word] for word in "in inside aboard on atop at by near under through across".split()]
 _WHERE += [[word] for word in "over along among onto into down underwater".split()]
 _INSIDE = frozenset("spaceship spacecraft 飞船 宇宙飞船".split())  # a place only for who is in it
@@ -183,7 +184,7 @@ def _heads(pieces: list[Piece], text: str, language: str) -> list[Piece]:
                 before = pieces[first - 1]
                 word = plain(before.typed, language)
                 counts = word in MEASURES or word == "的" or word in NUMBERS_ZH
-                does = len(word) == 1 and before.names and before.names <= _DEEDS  # 开茶话会
+                does = len(word) == 1 and before.names and before.names <= DEEDS  # 开茶话会
                 does = does and "一" <= pieces[i].typed[0] <= "鿿"
                 if (
                     before.names & ATTRS
@@ -213,7 +214,7 @@ def _both_colours(pieces: Sequence[Piece], at: int, text: str, language: str) ->
     """Whether a colour is one of two of a thing: a red and white striped umbrella."""
     if at < 2 or plain(pieces[at - 1].typed, language) not in _ALSO:
         return False
-    near = all(tight(text, pieces[i].end, pieces[i + 1].start) for i in (at - 2, at - 1))
+    near = unbroken(pieces, range(at - 2, at + 1), text)
     return near and all("color" in pieces[i].names for i in (at, at - 2))
 
 
@@ -270,7 +271,7 @@ def _is_thing(pieces: Sequence[Piece], at: int, text: str, language: str) -> boo
         first = plain(after.typed, language).split()[0]
         if after.names & {"kind", "wear", "setting"} and first not in _DET | _WITHIN | {"at", "by"}:
             return False
-        does = bool(after.names) and after.names <= _DEEDS  # 12 birds fly over
+        does = bool(after.names) and after.names <= DEEDS  # 12 birds fly over
         if does or not (after.fate in (UNKNOWN, IDLENESS) or after.names & ATTRS):
             return True
     return True

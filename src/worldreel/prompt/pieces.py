@@ -14,6 +14,8 @@ FATES = ("read", "mapped", "silent", "idle", "negated", "unknown")
 READ, MAPPED, SILENCE, IDLENESS, NEGATED, UNKNOWN = FATES
 _TIGHT = re.compile(r"[ \t'-]*")  # what may part the words of one phrase
 ATTRS = frozenset({"color", "size", "material"})
+DONE = frozenset({"action", "manner", "event"})  # by somebody
+DEEDS = DONE | {"direction"}  # and whither
 NUMBERS_EN = frozenset("one two three four 1 2 3 4".split())
 COUNTS_ZH = frozenset("两 三 四 2 3 4".split())
 NUMBERS_ZH = frozenset("一 两 二 三 四 五 六 七 八 九 十 几 半 2 3 4 5 6 7 8 9".split())
@@ -81,6 +83,11 @@ def merged(
 def tight(text: str, start: int, end: int) -> bool:
     """Whether nothing but spaces parts two pieces."""
     return bool(_TIGHT.fullmatch(text, start, end))
+
+
+def unbroken(pieces: Sequence[Piece], which: range, text: str) -> bool:
+    """Whether the pieces of a range belong together, with no mark between them."""
+    return all(tight(text, pieces[i].end, pieces[i + 1].start) for i in which[:-1])
 
 
 def clause(pieces: Sequence[Piece], at: int, text: str, language: str) -> range:

@@ -16,6 +16,7 @@ from worldreel.prompt.phrases import Meant, meanings
 from worldreel.prompt.pieces import (
     ATTRS,
     CLAUSES,
+    DEEDS,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -44,7 +45,6 @@ _BETWEEN = {
 }
 _LIST = frozenset(" ,、，\t\n")
 _COPULAS = frozenset("are is were of them in 是 呈 为".split())
-_DEEDS = frozenset({"action", "manner", "event", "direction"})
 _APART = frozenset({"hits", "stacks", "overturns", "topples"})  # done by one to another
 _LOOKED = ATTRS | {"number"}
 
@@ -222,7 +222,7 @@ def _plural(pieces: Sequence[Piece], last: int, text: str, language: str) -> boo
             return True
         if pieces[i].names:
             meant = plain(pieces[i].meant, language)
-            return pieces[i].names <= _DEEDS and meant in _base()
+            return pieces[i].names <= DEEDS and meant in _base()
         if pieces[i].fate not in (IDLENESS, SILENCE):
             return False
     return False
@@ -246,6 +246,6 @@ def _deeds(pieces: Sequence[Piece], last: int, text: str, language: str) -> list
             break
         if word == "的":  # what they do is said of what follows
             return []
-        if pieces[i].names and pieces[i].names <= _DEEDS and pieces[i].fate in (READ, MAPPED):
+        if pieces[i].names and pieces[i].names <= DEEDS and pieces[i].fate in (READ, MAPPED):
             found.append(i)
     return found

@@ -11,6 +11,7 @@ from dataclasses import replace
 from worldreel.prompt.pieces import (
     ATTRS,
     CLAUSES,
+    DEEDS,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -29,7 +30,7 @@ _THE = frozenset("the this that each every other only".split())
 _ARTICLES = frozenset({"a", "an"})
 _OF = frozenset("the these those my his her our".split())
 _THEM = [["of", word] for word in ("them", *_OF)]
-_SAID = ATTRS | {"action", "manner", "event", "direction"}
+_SAID = ATTRS | DEEDS
 _ENDS = CLAUSES["en"] | {"and", "then"}
 _FOLLOWED = ATTRS | {"kind", "wear", "number", "style"}
 _JOINS = frozenset({"and", "or"})

@@ -10,11 +10,20 @@ from dataclasses import replace
 
 from worldreel.prompt.account import Account
 from worldreel.prompt.draft import Draft
-from worldreel.prompt.pieces import BESIDE, IDLENESS, MAPPED, READ, RELATIVES, Piece, plain, tight
+from worldreel.prompt.pieces import (
+    BESIDE,
+    DONE,
+    IDLENESS,
+    MAPPED,
+    READ,
+    RELATIVES,
+    Piece,
+    plain,
+    unbroken,
+)
 from worldreel.prompt.said import Said, manners, slots
 from worldreel.world.facts import Fact
 
-_DEEDS = frozenset({"action", "manner", "event"})
 _BREAKS = RELATIVES | frozenset("and or but while as when then is are".split())
 
 
@@ -50,13 +59,11 @@ def _between(pieces: Sequence[Piece], text: str) -> bool:
     does = last + 1
     while does < len(pieces) and pieces[does].fate == IDLENESS:
         does += 1
-    if does == len(pieces) or not all(
-        tight(text, pieces[i].end, pieces[i + 1].start) for i in range(first, does)
-    ):
+    if does == len(pieces) or not unbroken(pieces, range(first, does + 1), text):
         return False
     deed = pieces[does]
     words = {w for p in pieces[first + 1 : last] for w in plain(p.typed, "en").split()}
-    acts = any(p.names and p.names <= _DEEDS for p in pieces[first + 1 : last])
+    acts = any(p.names and p.names <= DONE for p in pieces[first + 1 : last])
     finite = not plain(deed.typed, "en").split()[0].endswith("ing")
-    named = bool(deed.names) and deed.names <= _DEEDS and deed.fate in (READ, MAPPED)
+    named = bool(deed.names) and deed.names <= DONE and deed.fate in (READ, MAPPED)
     return named and finite and not acts and bool(words & BESIDE["en"]) and not words & _BREAKS

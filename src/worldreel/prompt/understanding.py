@@ -18,7 +18,8 @@ from worldreel.models.text import Reading, TextEncoder
 from worldreel.prompt.account import Account, account
 from worldreel.prompt.draft import Draft
 from worldreel.prompt.fates import fates, told_by
-from worldreel.prompt.pieces import READ, UNKNOWN
+from worldreel.prompt.phrases import Meant
+from worldreel.prompt.pieces import DEEDS, READ, UNKNOWN
 from worldreel.prompt.said import Said, manners, said, stateable
 from worldreel.prompt.said import slots as slots_of
 from worldreel.prompt.sharing import shared
@@ -28,7 +29,6 @@ from worldreel.world.labels import LABELS
 from worldreel.world.parse.shots import cut
 
 _LONG = 20  # characters per word of an encoder's window
-_DONE = frozenset({"action", "direction", "event", "manner"})  # by somebody
 _NOTHING = Said((), {}, {}, {})
 
 
@@ -64,12 +64,12 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
     logits = encoder.read(ids)
     heard = encoder.facts(logits) if reading.ids else {}
     heard = {slot: value for slot, value in heard.items() if value in LABELS.get(slot, ())}
-    found = _NOTHING
+    by, found = told_by(told), _NOTHING
     if not beyond(encoder, told.text) and len(cut(told.text, told.language)) == 1:
         try:
             found = said(encoder, told.text, told.language, heard=heard, owners=told.owners)
             found = by_the_first(_in_company(found, told), told)
-            found = _without_whom(shared(found, told, told_by(told)), told)
+            found = _without_whom(shared(found, told, by), told, by)
         except SceneError:  # parts too deep within each other
             pass
         slots = dict(found.slots)
@@ -83,7 +83,7 @@ def understand(encoder: TextEncoder, prompt: str, *, seed: int = 0) -> Understoo
         if any(slot.startswith("kind") for slot in slots):
             slots |= {s: v for s, v in heard.items() if s.startswith("count")}
         slots = _nobody(slots) if told.of(UNKNOWN) else slots
-    told = replace(told, pieces=fates(told, slots, encoder))
+    told = replace(told, pieces=fates(told, slots, encoder, by))
     return Understood(account=told, said=found, slots=slots, logits=logits, reading=reading)
 
 
@@ -93,18 +93,17 @@ def beyond(encoder: TextEncoder, text: str) -> bool:
     return len(encoder.lexicon.read(text).ids) > most or len(text) > _LONG * most
 
 
-def _without_whom(found: Said, told: Account) -> Said:
+def _without_whom(found: Said, told: Account, by: Mapping[int, set[Meant]]) -> Said:
     """Without what is done by one that is not known: of a bird that flies nothing is left."""
     if any(slot.startswith("kind") for slot in found.slots):
         return found
     if not told.of(UNKNOWN):
-        by = told_by(told)
         if not any(
             p.fate == READ and p.meant and not p.names and n not in by
             for n, p in enumerate(told.pieces)
         ):
             return found  # water that falls does so unseen
-    facts = tuple(fact for fact in found.facts if fact.name not in _DONE)
+    facts = tuple(fact for fact in found.facts if fact.name not in DEEDS)
     return Said(facts, _nobody(found.slots), _nobody(found.read), found.unused)
 
 
@@ -128,4 +127,4 @@ def _in_company(found: Said, told: Account) -> Said:
 def _nobody(slots: Mapping[str, str]) -> dict[str, str]:
     if any(slot.startswith("kind") for slot in slots):
         return dict(slots)
-    return {s: v for s, v in slots.items() if s.rstrip("0123456789") not in _DONE | {"count"}}
+    return {s: v for s, v in slots.items() if s.rstrip("0123456789") not in DEEDS | {"count"}}

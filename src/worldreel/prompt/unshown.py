@@ -15,6 +15,8 @@ from worldreel.prompt.pieces import (
     ATTRS,
     BESIDE,
     CLAUSES,
+    DEEDS,
+    DONE,
     IDLENESS,
     MAPPED,
     MEASURES,
@@ -55,8 +57,6 @@ _GAZE = {
 }
 _COMPANY = re.compile("[带牵领追骑抱推拉背跟遛]着")  # and what it does, both do
 COMPANY = "和"
-_DEEDS = frozenset({"action", "manner", "event", "direction"})
-_CAMERA_DEEDS = frozenset({"action", "manner", "event"})  # a camera goes to the left, too
 _NAMED = frozenset({"kind", "setting", "wear", "weather", "light"})
 _JOINTS = {"en": frozenset("and while as but when".split()), "zh": frozenset("而 但 但是".split())}
 _DET = MEASURES | NUMBERS_ZH
@@ -95,7 +95,7 @@ def _named_after(pieces: list[Piece], at: int, text: str) -> int:
         apart = i > at + 1 and plain(piece.typed, "en").split()[0] in LEADS["en"]
         if piece.names & _NAMED:
             return i - 1 if apart else i  # purple over the dunes
-        if piece.names and piece.names <= _DEEDS:
+        if piece.names and piece.names <= DEEDS:
             return i - 1
         following = pieces[i + 1] if i + 1 < len(pieces) else None
         described = (
@@ -135,7 +135,7 @@ def _company(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             continue
         names = [pieces[i].names for i in _clause(pieces, within[-1], text)]
         kind = next((n for n, held in enumerate(names) if "kind" in held), None)
-        if kind is None or not within[0] or not any(n & _DEEDS for n in names[kind + 1 :]):
+        if kind is None or not within[0] or not any(n & DEEDS for n in names[kind + 1 :]):
             continue
         if any(held and not held & (ATTRS | {"number"}) for held in names[:kind]):
             continue
@@ -162,7 +162,8 @@ def _strangers(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         if not _subject(out, subject, text, language):
             continue
         beside = False
-        does = _CAMERA_DEEDS if _moves(out, subject, text, language) else _DEEDS
+        # a camera goes to the left, too
+        does = DONE if _moves(out, subject, text, language) else DEEDS
         for at in _clause(out, subject, text):
             piece, word = out[at], plain(out[at].typed, language)
             if "kind" in piece.names and _stands_by(out[subject:at], language):
@@ -200,7 +201,7 @@ def _goes_on(pieces: list[Piece], at: int, text: str) -> bool:
     after = pieces[at + 1] if at + 1 < len(pieces) else None
     if after is None or not tight(text, pieces[at].end, after.start):
         return False
-    return bool(after.names) and after.names <= _DEEDS
+    return bool(after.names) and after.names <= DEEDS
 
 
 def _of_what_follows(pieces: list[Piece], at: int, text: str, language: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from worldreel.prompt.pieces import (
+    DONE,
     IDLENESS,
     MAPPED,
     READ,
@@ -19,9 +20,9 @@ from worldreel.prompt.pieces import (
     names_of,
     plain,
     tight,
+    unbroken,
 )
 
-_DEEDS = frozenset({"action", "manner", "event"})
 _SIDED = frozenset({"direction", "side"})
 _COMES = frozenset(
     "come comes coming came enters enter entering entered moves move moving moved goes go "
@@ -91,7 +92,7 @@ def _moves(pieces: list[Piece], at: int, within: range, language: str) -> bool:
         return False
     for i in within:
         if (i < at) == (language == "en"):
-            deed = bool(pieces[i].names) and pieces[i].names <= _DEEDS
+            deed = bool(pieces[i].names) and pieces[i].names <= DONE
             deed = deed and pieces[i].fate in (READ, MAPPED)
             if deed or plain(pieces[i].typed, language) in _COMES | _HERE:
                 return True
@@ -119,7 +120,7 @@ def _about(pieces: list[Piece], text: str, language: str) -> list[Piece]:
         if (
             [p.typed for p in four] == [four[0].typed, "来", four[0].typed, "去"]
             and four[0].fate == READ
-            and all(tight(text, p.end, q.start) for p, q in zip(four, four[1:], strict=False))
+            and unbroken(pieces, range(at, at + 4), text)
         ):
             pieces = merged(pieces, range(at, at + 4), text, MAPPED)
             pieces[at] = replace(pieces[at], meant=four[0].typed, names=four[0].names)
@@ -135,13 +136,13 @@ def _called(pieces: list[Piece], text: str, language: str) -> list[Piece]:
             language == "zh"
             and piece.fate == READ
             and piece.names
-            and piece.names <= _DEEDS
+            and piece.names <= DONE
             and len(piece.typed) >= _VERB
             and piece.typed[0] not in _HITS
             and piece.typed[-1] not in _LASTS
             and "kind" in after.names
             and tight(text, piece.end, after.start)
-            and names_of(piece.typed, "zh") <= _DEEDS
+            and names_of(piece.typed, "zh") <= DONE
         ):
             within = clause(pieces, at, text, language)
             if not any("kind" in pieces[i].names for i in within if i < at):
