@@ -516,3 +516,23 @@ def test_bars_on_a_terminal(monkeypatch):
     with progress.progress() as told:
         told("paint", 0, 4)
         told("paint", 4, 4)
+
+
+def test_a_plan_refuses_what_a_run_would(tmp_path, monkeypatch, capsys):
+    """Nothing is written by it, and no file of ours is left."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes.mp4").mkdir()
+    for asked, wrong in (
+        (["-o", "gone/a.mp4"], "the folder gone does not exist"),
+        (["-o", "notes.mp4"], "is a folder"),
+        (["-o", "a.txt"], "no kind of file"),
+        (["-o", "a.gif", "--latents"], "keeps latents beside an .mp4"),
+        (["-o", "a.mp4", "--variations", "0"], "--variations"),
+        (["-o", "a.mp4", "--contact-sheet", "a.mp4"], "a.mp4"),
+        (["-o", "a.mp4", "--image", "gone.png"], "gone.png"),
+    ):
+        assert main(["generate", "a red ball", "--plan", *asked]) == 2
+        err = capsys.readouterr().err
+        assert wrong in err and err.count("\n") == 1
+    assert main(["generate", "a red ball", "--plan", "-o", "a.mp4"]) == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.mp4"]

@@ -98,13 +98,6 @@ def make(
         request, told=files.plan, weights=files.weights, written=written, loras=loras
     )
     notes = [*notes, *noted(foretold)]
-    if files.plan:
-        told = [one for one in (foretold, divided) if one is not None]
-        if files.as_json:
-            print(json.dumps({k: v for one in told for k, v in one.to_json().items()}))
-        else:
-            print("\n".join(one.table() for one in told))
-        return
     seeds = _seeds(request, files.variations)
     places = _numbered(files.output or "", files.variations)
     if files.output is None:
@@ -118,11 +111,18 @@ def make(
             raise RequestError(f"--latents keeps latents beside an .mp4, not beside {one}")
         if sheet is not None:
             check_sheet(sheet)
-        written = {"--output": one, "--contact-sheet": sheet}
+        names = {"--output": one, "--contact-sheet": sheet}
         if kinds[-1] == ".mp4" and files.latents is not False:
-            written["the latents of --output"] = str(provenance.claim_sidecar(one))
-        _apart(written, dict(read) | _sidecars(read))
+            names["the latents of --output"] = str(provenance.claim_sidecar(one))
+        _apart(names, dict(read) | _sidecars(read))
     request = with_pictures(request)
+    if files.plan:
+        told = [one for one in (foretold, divided) if one is not None]
+        if files.as_json:
+            print(json.dumps({k: v for one in told for k, v in one.to_json().items()}))
+        else:
+            print("\n".join(one.table() for one in told))
+        return
     started = time.perf_counter()
     with progress(quiet=files.quiet) as told:
         told("load", 0, 1)

@@ -131,7 +131,10 @@ Weights = Annotated[
     ),
 ]
 ShowPlan = Annotated[
-    bool, typer.Option("--plan", help="Say how much memory it would take, and make nothing.")
+    bool,
+    typer.Option(
+        "--plan", help="Check it all, say how much memory it would take, and make nothing."
+    ),
 ]
 Sheet = Annotated[
     str | None,

@@ -271,6 +271,7 @@ def _train(
         opt.load_state_dict(held.extra["optimizer"])
         ema.load_state_dict(held.extra["ema"])
         step = held.extra["step"]
+    kept = run.kept(c, held, ranks)
     if step >= c.steps and ranks.first:
         print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
     started = saved = time.monotonic()
@@ -294,22 +295,23 @@ def _train(
                 if log is not None:
                     log.write(step, loss=told.item(), norm=norm)
             if log is not None and (last or time.monotonic() - saved > c.save_every):
-                extra = {"optimizer": opt.state_dict(), "ema": ema.state_dict(), "step": step}
+                extra = {"optimizer": opt.state_dict(), "ema": ema.state_dict()}
+                extra |= {"step": step, "told": kept}
                 config = dataclasses.asdict(c.preset)
                 checkpoint.save_rolling(
                     out, step, kind="compressor-run", config=config, tensors=model.state_dict(),
                     extra=extra,
                 )  # fmt: skip
-                measures = _final(out, name, c, model, ema, data, step, log, ranks)
+                measures = _final(out, name, c, model, ema, data, step, log, ranks, kept)
                 saved = time.monotonic()
         if log is not None and run.stale(out, kind="compressor", step=step):
-            measures = _final(out, name, c, model, ema, data, step, log, ranks)
+            measures = _final(out, name, c, model, ema, data, step, log, ranks, kept)
     return step, measures
 
 
 def _final(
     out: Path, name: str, c: Config, model: Compressor, ema: Ema, data: Crops, step: int, log: Log,
-    ranks: Ranks,
+    ranks: Ranks, kept: Mapping[str, Any],
 ) -> dict[str, float]:  # fmt: skip
     """Write the average with what its latents have per channel; its measures."""
     judge = data.draw(48, Generator().manual_seed(c.seed + 999_983))
@@ -318,7 +320,7 @@ def _final(
         measures = psnr(model, *(t.to(ranks.device) for t in judge))
         told = run.provenance(
             name, log, ranks, steps=step, clips=step * c.batch, flops=step * flops(c), seed=c.seed,
-            **measures,
+            changed=kept["changed"], **measures,
         )  # fmt: skip
         measured = {} if c.settled else statistics(model, data, c.seed, count)
         checkpoint.save(

@@ -270,6 +270,7 @@ def _follow(
     if held is not None:
         learner.load(held)
         step, where = held.extra["step"], held.extra["loader"]
+    kept = run.kept(c, held, ranks)
     notice = ""
     if step >= total:
         notice = f"{out} has done all its {total} steps"
@@ -309,13 +310,13 @@ def _follow(
                 if log is not None and due:
                     # at a phase's end the next one starts its own loader
                     at = None if step == begun else loader.state_dict()
-                    _save(out, c, stage, step, at)
-                    _final(out, name, c, stage, step, log)
+                    _save(out, c, stage, step, {"loader": at, "told": kept})
+                    _final(out, name, c, stage, step, log, kept)
                     saved = time.monotonic()
             if isinstance(loader, Live):
                 loader.close()
         if log is not None and run.stale(out, kind="dit", step=step):
-            _final(out, name, c, stage, step, log)
+            _final(out, name, c, stage, step, log, kept)
     return step
 
 
@@ -333,20 +334,23 @@ def _data(phase: Phase, c: Course, seed: int, ranks: Ranks) -> Loader | Live:
     )  # fmt: skip
 
 
-def _save(out: Path, c: Course, stage: Stage, step: int, loader: Any) -> None:
+def _save(out: Path, c: Course, stage: Stage, step: int, more: Mapping[str, Any]) -> None:
     tensors, extra = stage.learner.state()
-    extra |= {"step": step, "loader": loader}
+    extra |= {"step": step, **more}
     checkpoint.save_rolling(
         out, step, kind=f"{stage.kind}-run", config=dataclasses.asdict(c.preset), tensors=tensors,
         extra=extra,
     )  # fmt: skip
 
 
-def _final(out: Path, name: str, c: Course, stage: Stage, step: int, log: Log) -> None:
+def _final(
+    out: Path, name: str, c: Course, stage: Stage, step: int, log: Log, kept: Mapping[str, Any]
+) -> None:
     learner = stage.learner
     spent = cost(c, step, learner.text.preset.slots, stage.flops)
     told = run.provenance(
-        name, log, learner.ranks, steps=step, seed=c.seed, **spent, **stage.about, **learner.begun
+        name, log, learner.ranks, steps=step, seed=c.seed, changed=kept["changed"], **spent,
+        **stage.about, **learner.begun,
     )  # fmt: skip
     # `final` last: it tells whether a save was cut short
     for given, average in (*learner.averages.items(), (None, learner.ema)):

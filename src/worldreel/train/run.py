@@ -9,10 +9,12 @@ lock              the process that trains here; it holds while that lives
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,9 @@ from worldreel.errors import CheckpointError, TrainingError
 from worldreel.parallel import Ranks
 from worldreel.train import recipe
 from worldreel.train.log import Log
+
+_FREE = frozenset({"compile", "jobs", "save_every"})  # settings that change nothing that is learned
+_MOST = 5  # differences that are said; all of them are kept
 
 
 @contextlib.contextmanager
@@ -72,6 +77,46 @@ def resume(out: Path, *, kind: str, ranks: Ranks, fresh: bool) -> Loaded | None:
     return None if step < 0 else checkpoint.load(out / f"step-{step:09d}", kind=kind)
 
 
+def kept(c: Any, held: Loaded | None, ranks: Ranks) -> dict[str, Any]:
+    """What a run's states tell of its recipe: {"recipe": its settings, "changed": ...}.
+
+    A run may go on under a recipe that was changed meanwhile: with more steps, or where clips lie
+    elsewhere. The differences are said on standard error, and stay: "changed" is a list of
+    {"step": N, "settings": {name: [before, after]}}, which goes into the weights' provenance, too.
+    """
+    now = _settings(dataclasses.asdict(c))
+    past = (held.extra if held else {}).get("told") or {"recipe": now, "changed": []}
+    before = past["recipe"]
+    new = {
+        name: [before.get(name), now.get(name)]
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name not in _FREE
+    }
+    if held is None or not new:
+        return {"recipe": now, "changed": past["changed"]}
+    step = held.extra["step"]
+    if ranks.first:
+        said = [f"{name}: {old} is now {value}" for name, (old, value) in new.items()]
+        more = [f"and {len(said) - _MOST} more"] if len(said) > _MOST else []
+        print(
+            f"the recipe was changed at step {step}: {', '.join(said[:_MOST] + more)}",
+            file=sys.stderr,
+        )
+    return {"recipe": now, "changed": [*past["changed"], {"step": step, "settings": new}]}
+
+
+def _settings(value: Any, name: str = "") -> dict[str, Any]:
+    """The leaves of nested settings by their names: {"phases.0.steps": 10}."""
+    if isinstance(value, Mapping):
+        inner = [(str(key), one) for key, one in value.items()]
+    elif isinstance(value, list | tuple):
+        inner = [(str(i), one) for i, one in enumerate(value)]
+    else:
+        return {name: value if isinstance(value, bool | int | float | None) else str(value)}
+    where = f"{name}." if name else ""
+    return {k: v for key, one in inner for k, v in _settings(one, where + key).items()}
+
+
 def stale(out: Path, *, kind: str, step: int) -> bool:
     """Whether `final` is not of this step: the run was killed between a state and its `final`."""
     try:
@@ -89,9 +134,11 @@ def provenance(
     clips: int,
     flops: float,
     seed: int,
+    changed: Sequence[Mapping[str, Any]] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """How weights came to be. flops: by formula, forward and backward; NaN if it is unknown.
+    changed: how the recipe was, on the way (`kept`).
 
     Processor hours are the first process's, times the number of processes.
     """
@@ -107,5 +154,6 @@ def provenance(
         "processes": ranks.size,
         "device": torch.cuda.get_device_name(ranks.device) if gpu else "cpu",
         "torch": str(torch.__version__),
+        **({"changed": list(changed)} if changed else {}),
         **more,
     }

@@ -199,6 +199,7 @@ def _train(
         checkpoint.apply(model, held.tensors)
         opt.load_state_dict(held.extra["optimizer"])
         step = held.extra["step"]
+    kept = run.kept(c, held, ranks)
     if step >= c.steps and ranks.first:
         print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
     if step >= c.steps and not run.stale(out, kind="text", step=step):
@@ -231,12 +232,12 @@ def _train(
             if log is not None and (last or time.monotonic() - saved > c.save_every):
                 checkpoint.save_rolling(
                     out, step, kind="text-run", config=_config(model), tensors=model.state_dict(),
-                    extra={"optimizer": opt.state_dict(), "step": step},
+                    extra={"optimizer": opt.state_dict(), "step": step, "told": kept},
                 )  # fmt: skip
-                measures = _final(out, name, c, model, takes, judged, step, log, ranks)
+                measures = _final(out, name, c, model, takes, judged, step, log, ranks, kept)
                 saved = time.monotonic()
         if log is not None and run.stale(out, kind="text", step=step):
-            measures = _final(out, name, c, model, takes, judged, step, log, ranks)
+            measures = _final(out, name, c, model, takes, judged, step, log, ranks, kept)
     return step, measures
 
 
@@ -250,13 +251,13 @@ def _config(model: TextEncoder) -> dict[str, Any]:
 
 def _final(
     out: Path, name: str, c: Config, model: TextEncoder, takes: list[Take], judged: list[Take],
-    step: int, log: Log, ranks: Ranks,
+    step: int, log: Log, ranks: Ranks, kept: Mapping[str, Any],
 ) -> dict[str, float]:  # fmt: skip
     """Write the encoder with its measures on held-out pairs, which are returned."""
     measures = measure(model, judged, c.seed)
     told = run.provenance(
         name, log, ranks, steps=step, clips=step * c.batch, flops=step * flops(model, takes, c),
-        seed=c.seed, **measures,
+        seed=c.seed, changed=kept["changed"], **measures,
     )  # fmt: skip
     checkpoint.save(
         out / "final", kind="text", config=_config(model), storage="fp16",
