@@ -46,7 +46,8 @@ def test_the_public_methods():
     from worldreel.engine import Engine
     from worldreel.tasks import Tasks
 
-    how = "negative_prompt seed num_inference_steps guidance_scale guidance_interval progress"
+    how = "negative_prompt seed num_inference_steps guidance_scale guidance_interval"
+    how += " flow_shift progress"
     length, size = "seconds num_frames", "size aspect"
     asked = {
         "generate": f"prompt {length} {size} image last_image keyframes references rewrite",

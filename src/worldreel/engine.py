@@ -220,6 +220,7 @@ class Engine(Tasks):
             steps=made.num_inference_steps,
             guidance_scale=made.guidance_scale,
             guidance_interval=made.guidance_interval,
+            flow_shift=made.flow_shift,
             beside=seen.channels,
             told=told,
         ).cpu()
@@ -272,6 +273,7 @@ class Engine(Tasks):
         steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: tuple[float, float] | None = None,
+        flow_shift: float | None = None,
         beside: Tensor | None = None,
         told: Progress = silent,
     ) -> Tensor:
@@ -293,7 +295,8 @@ class Engine(Tasks):
         velocity = self._velocity(board, states, against, noise, scale, span, beside)
         least = 0.0 if self.public is None else LEAST
         start = samplers.State(canvas.start(board, noise))
-        sigmas = flow.schedule(steps, shift=s.flow_shift, least=least).to(self.device)
+        shift = flow_shift or s.flow_shift
+        sigmas = flow.schedule(steps, shift=shift, least=least).to(self.device)
         told("paint", 0, steps)
         x = start.x
         for state in samplers.SAMPLERS[s.sampler](velocity, start, sigmas, board.freedom):

@@ -94,6 +94,7 @@ class Public:
             default_steps=m.steps,
             default_guidance=m.guidance[0],
             context_interval=(0.0, 1.0),
+            default_shift=m.flow_shift,
             reach=reach,
             trained_sizes=tuple(sizes),
             trained_seconds=m.frames / m.fps,
@@ -103,15 +104,15 @@ class Public:
 
     def notes(self, made: Plan, *, windows: bool = False) -> list[str]:
         """What a person should know of a plan before it is painted; windows: one after another."""
-        return self._levels() + self._kept(made, windows)
+        return self._levels(made.flow_shift) + self._kept(made, windows)
 
-    def _levels(self) -> list[str]:
-        used = self.model.flow_shift
+    def _levels(self, used: float) -> list[str]:
         if self.shift in (None, used):
             return []
+        published = used == self.model.flow_shift
         return [
-            f"the folder's scheduler shifts levels by {self.shift:g}; {used:g} is used, which"
-            f" {self.model.name} was published with"
+            f"the folder's scheduler shifts levels by {self.shift:g}; {used:g} is used, which "
+            + (f"{self.model.name} was published with" if published else "was asked for")
         ]
 
     def _kept(self, made: Plan, windows: bool) -> list[str]:

@@ -33,11 +33,13 @@ from worldreel.values import (
     short,
     strength_of,
     text,
+    within,
 )
 
 LONGEST_PROMPT = 5_000  # characters, for a model whose limits are not known yet
 MOST_STEPS = 1_000
 MOST_GUIDANCE = 100.0
+SHIFTS = 0.1, 100.0
 
 _BASE = MappingProxyType({"16:9": (256, 144), "9:16": (144, 256), "1:1": (192, 192)})
 
@@ -70,6 +72,7 @@ class Request:
     num_inference_steps: int | None = None
     guidance_scale: float | None = None
     guidance_interval: Any = None  # levels at which guidance counts, "0.3:0.9" or a pair
+    flow_shift: float | None = None  # above 1: more of the steps near noise, where layout is made
     image: Any = _given()  # the first frame
     last_image: Any = _given()
     keyframes: Sequence[tuple[Any, ...]] = dataclasses.field(default=(), compare=False)
@@ -107,6 +110,7 @@ class Limits:
     default_guidance: float = 4.5
     default_interval: tuple[float, float] = (0.0, 1.0)
     context_interval: tuple[float, float] = (0.95, 1.0)  # where a clip goes on in time
+    default_shift: float = 5.0
     max_prompt_characters: int = LONGEST_PROMPT
     reach: int = 3  # latents' worth of frames that a latent touches: its own, and those after it
     # What training saw, most of it first, and its longest clip; empty: not known. Other requests
@@ -133,6 +137,7 @@ class Plan:
     guidance_scale: float
     guidance_interval: tuple[float, float]
     context_interval: tuple[float, float]  # of what is painted beside latents that are there
+    flow_shift: float
     timeline: Timeline  # where its parts stand in time
     framing: Framing  # and in the picture
     # Seconds of the result that are not as they were, with what lies in reach of what is new; on a
@@ -197,6 +202,7 @@ def plan(request: Request, limits: Limits) -> Plan:
     if seed is None:
         seed = 0 if request.under.seed is None else (request.under.seed + 1) % 2**64
     steps, guidance = request.num_inference_steps, request.guidance_scale
+    shift = request.flow_shift
     spans = limits.default_interval, limits.context_interval
     if request.guidance_interval is not None:
         spans = (parse_interval(request.guidance_interval),) * 2
@@ -217,6 +223,7 @@ def plan(request: Request, limits: Limits) -> Plan:
         guidance_scale=limits.default_guidance if guidance is None else float(guidance),
         guidance_interval=spans[1] if goes_on else spans[0],
         context_interval=spans[1],
+        flow_shift=limits.default_shift if shift is None else float(shift),
         timeline=line,
         changed=(max(first, 0) / limits.fps, min(last, line.num_frames) / limits.fps),
         before=request.before,
@@ -290,11 +297,9 @@ def check(request: Request, *, longest: int = LONGEST_PROMPT) -> None:
                 f"the number of steps must be from 1 to {MOST_STEPS}, not {short(steps)}"
             )
     if request.guidance_scale is not None:
-        guidance = number("the guidance scale", request.guidance_scale)
-        if not 0 <= guidance <= MOST_GUIDANCE:
-            raise RequestError(
-                f"the guidance scale must be from 0 to {MOST_GUIDANCE:g}, not {guidance:g}"
-            )
+        within("the guidance scale", request.guidance_scale, 0, MOST_GUIDANCE)
+    if request.flow_shift is not None:
+        within("the flow shift", request.flow_shift, *SHIFTS)
     if request.guidance_interval is not None:
         parse_interval(request.guidance_interval)
     if not isinstance(request.model, str) or not request.model.strip():

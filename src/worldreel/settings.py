@@ -48,6 +48,7 @@ def limits_of(s: Settings) -> Limits:
         default_guidance=s.guidance_scale,
         default_interval=s.guidance_interval,
         context_interval=s.context_interval,
+        default_shift=s.flow_shift,
         trained_sizes=tuple(map(parse_size, s.trained_sizes)),
         trained_seconds=s.trained_seconds,
     )

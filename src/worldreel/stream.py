@@ -81,6 +81,7 @@ def stream(
     num_inference_steps: int | None = None,
     guidance_scale: float | None = None,
     guidance_interval: Any = None,
+    flow_shift: float | None = None,
     image: Any = None,
     rewrite: Any = False,
 ) -> Stream:
@@ -92,7 +93,7 @@ def stream(
     request = Request(
         prompt=prompt, negative_prompt=negative_prompt, seconds=seconds, size=size, aspect=aspect,
         seed=seed, num_inference_steps=num_inference_steps, guidance_scale=guidance_scale,
-        guidance_interval=guidance_interval, image=image, rewrite=rewrite,
+        guidance_interval=guidance_interval, flow_shift=flow_shift, image=image, rewrite=rewrite,
         model=engine.settings.name,
     )  # fmt: skip
     return opened(engine, request, tuple(then), pace)
@@ -254,13 +255,12 @@ class Stream:
 
         In that case they begin two rows earlier where these are known: samplers may look back.
         """
-        s, steps = self.engine.settings, self.course.plan.num_inference_steps
+        steps, shift = self.course.plan.num_inference_steps, self.course.plan.flow_shift
         if lag == steps:
-            return flow.schedule(steps, shift=s.flow_shift)
-        rows = flow.staggered(steps, painted, chunk=size, lag=lag, shift=s.flow_shift)
+            return flow.schedule(steps, shift=shift)
         first = (painted // size - 1) * lag
-        rows = rows[max(0, first - 2) : first + lag + 1]
-        return torch.cat([torch.zeros(len(rows), kept), rows], dim=1)
+        rows = flow.staggered(steps, painted, chunk=size, lag=lag, shift=shift)
+        return functional.pad(rows[max(0, first - 2) : first + lag + 1], (kept, 0))
 
     def _velocity(
         self,

@@ -112,6 +112,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """One video of words, 4 s of 256x144 for marble if nothing else is said.
@@ -138,6 +139,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -158,6 +160,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """The whole clip and what comes after it, or before it: so many seconds more.
@@ -177,6 +180,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -197,6 +201,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """Two clips, whole, with so many seconds between them that lead from one to the other."""
@@ -213,6 +218,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -232,6 +238,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """A video whose last frame is followed by its first.
@@ -254,6 +261,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -275,6 +283,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip of which a part is painted anew: missing frames, a thing in it, its margins.
@@ -301,6 +310,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -319,6 +329,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip with a span played again; frames outside of it, and of its reach, stay.
@@ -336,6 +347,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)
@@ -357,6 +369,7 @@ class Tasks(ABC):
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
         guidance_interval: Any = None,
+        flow_shift: float | None = None,
         progress: Progress | None = None,
     ) -> Video:
         """A clip as other words have it: at a strength of 0.3 shades change, at 0.6 ground, sky
@@ -378,6 +391,7 @@ class Tasks(ABC):
             num_inference_steps=num_inference_steps,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            flow_shift=flow_shift,
             model=self.limits.name,
         )
         return self.make(request, progress=progress, stacklevel=4)

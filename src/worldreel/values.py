@@ -147,6 +147,14 @@ def strength_of(what: str, strength: object) -> float:
     return value
 
 
+def within(what: str, value: object, low: float, high: float) -> float:
+    """A number from low to high."""
+    found = number(what, value)
+    if not low <= found <= high:
+        raise RequestError(f"{what} must be from {low:g} to {high:g}, not {found:g}")
+    return found
+
+
 def text(what: str, value: object, longest: int) -> str:
     """Unicode text of a bounded length, without the space around it."""
     if not isinstance(value, str):

@@ -96,7 +96,7 @@ def _painted(stream: Stream, state: State, frames: np.ndarray) -> Tensor:
         noise=noise,
         beside=beside,
     )
-    sigmas = flow.schedule(plan.num_inference_steps, shift=settings.flow_shift, least=LEAST)
+    sigmas = flow.schedule(plan.num_inference_steps, shift=plan.flow_shift, least=LEAST)
     begun = samplers.State(canvas.start(board, noise))
     sampler = samplers.SAMPLERS[settings.sampler]
     x = samplers.run(sampler(velocity, begun, sigmas.to(engine.device), board.freedom))

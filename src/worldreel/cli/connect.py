@@ -20,6 +20,7 @@ from worldreel.cli.options import (
     Quiet,
     Seed,
     Sheet,
+    Shift,
     ShowPlan,
     Steps,
     Variations,
@@ -44,6 +45,7 @@ def connect(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -66,6 +68,7 @@ def connect(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

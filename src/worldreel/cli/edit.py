@@ -23,6 +23,7 @@ from worldreel.cli.options import (
     Region,
     Seed,
     Sheet,
+    Shift,
     ShowPlan,
     Steps,
     Time,
@@ -55,6 +56,7 @@ def edit(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -79,6 +81,7 @@ def edit(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

@@ -22,6 +22,7 @@ from worldreel.cli.options import (
     Quiet,
     Seed,
     Sheet,
+    Shift,
     ShowPlan,
     Steps,
     Variations,
@@ -48,6 +49,7 @@ def extend(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -70,6 +72,7 @@ def extend(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

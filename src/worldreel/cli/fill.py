@@ -23,6 +23,7 @@ from worldreel.cli.options import (
     Quiet,
     Region,
     Sheet,
+    Shift,
     ShowPlan,
     Steps,
     Time,
@@ -59,6 +60,7 @@ def fill(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -85,6 +87,7 @@ def fill(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

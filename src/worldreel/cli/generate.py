@@ -20,6 +20,7 @@ from worldreel.cli.options import (
     Quiet,
     Seed,
     Sheet,
+    Shift,
     ShowPlan,
     Steps,
     Variations,
@@ -112,6 +113,7 @@ def generate(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -146,6 +148,7 @@ def generate(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from worldreel.output import KINDS, PICTURES
-from worldreel.request import MOST_GUIDANCE, MOST_STEPS, Limits
+from worldreel.request import MOST_GUIDANCE, MOST_STEPS, SHIFTS, Limits
 
 MARBLE = Limits()
 EPILOG = "Limits and defaults are marble's; another model may have its own."
@@ -108,6 +108,14 @@ Interval = Annotated[
         help="Levels of noise at which guidance counts, 0 (none left) to 1, such as 0.3:0.9: a "
         "step at another costs half.",
         show_default="0:1; 0.95:1 where a clip goes on",
+    ),
+]
+Shift = Annotated[
+    float | None,
+    typer.Option(
+        help="How far the steps crowd near noise, where the layout is decided: 1 is even, "
+        f"{SHIFTS[0]:g} to {SHIFTS[1]:g}.",
+        show_default=f"{MARBLE.default_shift:g}",
     ),
 ]
 Negative = Annotated[str, typer.Option(help="What it should not show.")]

@@ -19,6 +19,7 @@ from worldreel.cli.options import (
     Output,
     Quiet,
     Sheet,
+    Shift,
     ShowPlan,
     Span,
     Steps,
@@ -44,6 +45,7 @@ def retake(
     steps: Steps = None,
     guidance_scale: Guidance = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Negative = "",
     model: Model = "marble",
     lora: Lora = None,
@@ -67,6 +69,7 @@ def retake(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         model=model,
     )
     files = Files(

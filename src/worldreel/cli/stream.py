@@ -13,7 +13,7 @@ import typer
 
 from worldreel.cli import several
 from worldreel.cli.making import length, peak_memory, read_prompt, with_pictures, written_lora
-from worldreel.cli.options import Interval, Lora, Model
+from worldreel.cli.options import Interval, Lora, Model, Shift
 from worldreel.cli.progress import progress
 from worldreel.cli.prompt import ChatModel, ChatUrl, written_by
 from worldreel.course import LONGEST, USUAL, Pace, course, usual_pace
@@ -111,6 +111,7 @@ def stream(
         ),
     ] = None,
     guidance_interval: Interval = None,
+    flow_shift: Shift = None,
     negative_prompt: Annotated[str, typer.Option(help="What it should not show.")] = "",
     image: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture: the first frame.")
@@ -186,6 +187,7 @@ def stream(
         num_inference_steps=steps,
         guidance_scale=guidance_scale,
         guidance_interval=guidance_interval,
+        flow_shift=flow_shift,
         image=image,
         rewrite=written_by(rewrite_url, rewrite_model) or rewrite,
         model=model,
