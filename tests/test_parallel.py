@@ -39,11 +39,11 @@ def fit(self, video, weight=None):
     return self
 """
 PROGRAM = f"""{QUICK}
-import json, sys
+import json, signal, sys
 from pathlib import Path
 import torch
 from worldreel import checkpoint, parallel
-from worldreel.train import compressor, dit, few, recipe, text
+from worldreel.train import compressor, dit, few, recipe, run, text
 Compressor.fit = fit
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
@@ -60,6 +60,14 @@ with parallel.start() as ranks:
         "agree": [ranks.agree(ranks.rank == 1), ranks.agree(False), ranks.agree(True)],
         "told": ranks.told(3 + ranks.rank),
     }}
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append("ended"))
+    with run.allowed(None, ranks) as late:
+        before = late()
+        for _ in range(2 * ranks.rank):  # one of them alone, twice: torchrun repeats a terminal
+            signal.raise_signal(signal.SIGTERM)
+        told["late"] = [before, late(), *ended]
+    told["late"] += ended
     torch.manual_seed(ranks.rank)
     config = recipe.load(name, "dit", given["dit"])
     told["initial"] = checkpoint.fingerprint(dit.learner(config, ranks).both.state_dict())
@@ -104,6 +112,10 @@ def test_ranks_average_share_and_agree(pair):
         assert told["share"] == [[5.0], [7.0]]
         assert told["agree"] == [True, False, True]
         assert told["told"] == 3
+
+
+def test_all_ranks_stop_when_one_is_told_to_end(pair):
+    assert [told["late"] for told in pair[1]] == [[False, True], [False, True, "ended"]]
 
 
 def test_all_ranks_start_from_the_same_weights(pair):

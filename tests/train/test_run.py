@@ -1,6 +1,8 @@
 """Laws of a run's folder: under which recipe it was trained, and where that was changed."""
 
 import dataclasses
+import signal
+import threading
 
 import pytest
 
@@ -69,3 +71,79 @@ def test_weights_say_that_their_recipe_was_changed(stage, kind, name, tmp_path, 
     stage.main(name, out=tmp_path, minutes=NOW, overrides={"lr": "0.001"})
     assert checkpoint.load(tmp_path / "final", kind=kind).provenance["changed"] == wanted
     assert "is now" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def terminated():
+    """What SIGTERM ended, instead of this process."""
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("ended"))
+    yield seen
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_is_heeded_after_the_step_and_takes_effect_at_the_end(terminated, capfd):
+    handler = signal.getsignal(signal.SIGTERM)
+    with run.allowed(None, Ranks()) as late:
+        assert not late()
+        signal.raise_signal(signal.SIGTERM)
+        assert late() and not terminated
+    assert terminated == ["ended"] and signal.getsignal(signal.SIGTERM) is handler
+    assert capfd.readouterr().err == "\nending after this step, which is saved\n"
+
+
+def test_ctrl_c_interrupts_when_the_step_is_saved(capfd):
+    saved = []
+    with pytest.raises(KeyboardInterrupt), run.allowed(None, Ranks()) as late:
+        signal.raise_signal(signal.SIGINT)
+        saved.append(late())
+    assert saved == [True] and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(KeyboardInterrupt), run.allowed(None, Ranks()):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        saved.append("not reached")
+    assert saved == [True] and capfd.readouterr().err.count("ending") == 2
+
+
+def test_what_is_ignored_stays_ignored_and_other_threads_hear_nothing(terminated):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nohup does so with another signal
+    with run.allowed(None, Ranks()) as late:
+        signal.raise_signal(signal.SIGTERM)
+        assert not late()
+    found = []
+
+    def elsewhere():
+        with run.allowed(1e-9, Ranks()) as late:
+            found.append(late())
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert found == [True]
+
+
+def test_an_error_is_not_hidden_by_a_signal(terminated):
+    with pytest.raises(ZeroDivisionError), run.allowed(None, Ranks()):
+        signal.raise_signal(signal.SIGTERM)
+        _ = 1 / 0
+    assert not terminated
+
+
+@pytest.mark.parametrize("stage", [text, compressor, dit])
+def test_a_run_that_is_told_to_end_saves_its_last_step(
+    stage, name, tmp_path, monkeypatch, terminated
+):
+    asked, real = [], Ranks.agree
+
+    def agree(self, flag):
+        asked.append(flag)
+        if len(asked) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return real(self, flag)
+
+    monkeypatch.setattr(Ranks, "agree", agree)
+    answer = stage.main(name, out=tmp_path, overrides={"save_every": "1e9"})
+    assert answer["step"] == 3 and terminated == ["ended"]
+    assert [file.name for file in tmp_path.glob("step-*")] == ["step-000000003"]
+    monkeypatch.undo()
+    assert stage.main(name, out=tmp_path)["step"] == answer["of"]

@@ -274,10 +274,11 @@ def _train(
     kept = run.kept(c, held, ranks)
     if step >= c.steps and ranks.first:
         print(f"{out} has done all its {c.steps} steps", file=sys.stderr)
-    started = saved = time.monotonic()
+    saved = time.monotonic()
     measures: dict[str, float] = {}
     stop = False
-    with Log(out, total=c.steps, step=step) if ranks.first else nullcontext() as log:
+    logged = Log(out, total=c.steps, step=step) if ranks.first else nullcontext()
+    with run.allowed(minutes, ranks) as late, logged as log:
         while step < c.steps and not stop:
             value = loss(model, data, c, step, ranks)
             opt.zero_grad()
@@ -287,7 +288,7 @@ def _train(
             opt.step(wsd(step, warmup=50, total=c.steps, decay_share=c.decay_share, floor=0.02))
             ema.update()
             step += 1
-            stop = ranks.agree(minutes is not None and time.monotonic() - started > 60 * minutes)
+            stop = late()
             last = stop or step == c.steps
             if step % 20 == 0 or last:
                 told = value.detach().clone()

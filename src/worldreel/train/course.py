@@ -278,11 +278,11 @@ def _follow(
         notice = "no C++ compiler found: training runs eagerly, and slower"
     if notice and ranks.first:
         print(notice, file=sys.stderr)
-    started = saved = time.monotonic()
-    begun = 0
+    saved, begun = time.monotonic(), 0
     stop = False
     # only the first rank writes
-    with Log(out, total=total, step=step) if ranks.first else nullcontext() as log:
+    logged = Log(out, total=total, step=step) if ranks.first else nullcontext()
+    with run.allowed(minutes, ranks) as late, logged as log:
         for number, phase in enumerate(c.phases):
             begun += phase.steps
             if step >= begun or stop:
@@ -297,8 +297,7 @@ def _follow(
                 tells = (step + 1) % 10 == 0 or step + 1 == total
                 measures = stage.lesson(batch, step, tells)
                 step += 1
-                late = minutes is not None and time.monotonic() - started > 60 * minutes
-                stop = ranks.agree(late)
+                stop = late()
                 if tells or stop:
                     values = [torch.as_tensor(v).detach().cpu().float() for v in measures.values()]
                     told = torch.stack(values).to(ranks.device)

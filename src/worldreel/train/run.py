@@ -13,8 +13,11 @@ import dataclasses
 import math
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,43 @@ def claimed(out: Path, ranks: Ranks) -> Iterator[None]:
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+@contextlib.contextmanager
+def allowed(minutes: float | None, ranks: Ranks) -> Iterator[Callable[[], bool]]:
+    """Asked after each step: whether to save and stop, on every rank alike.
+
+    That is when the minutes are over, and when a process was told to end: by SIGTERM, which
+    schedulers and machines lent for a while send, or by Ctrl-C. The signal takes effect when all
+    have left. A process alone that is told so twice ends at once; of several, each is told by
+    torchrun again what a terminal told it already.
+    """
+    began, heard = time.monotonic(), []
+
+    def heed(number: int, _: object) -> None:
+        heard.append(number)
+        if ranks.size == 1:
+            signal.signal(number, before[number])
+        if ranks.first and len(heard) == 1:  # print() might be what was interrupted
+            os.write(2, b"\nending after this step, which is saved\n")
+
+    def late() -> bool:
+        over = minutes is not None and time.monotonic() - began > 60 * minutes
+        return ranks.agree(over or bool(heard))
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # elsewhere none can be heard
+        for number in (signal.SIGTERM, signal.SIGINT):
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, heed)
+    try:
+        yield late
+        ranks.agree(False)  # the first has saved; torchrun ends all when one is gone
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if heard:
+        signal.raise_signal(heard[0])
 
 
 def resume(out: Path, *, kind: str, ranks: Ranks, fresh: bool) -> Loaded | None:

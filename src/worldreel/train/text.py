@@ -209,10 +209,11 @@ def _train(
     number = c.judged if ranks.first else 0
     judged = [stage_scene(100_000 + i, split="held_out") for i in range(number)]
     mine = ranks.share_of(c.batch)
-    started = saved = time.monotonic()
+    saved = time.monotonic()
     measures: dict[str, float] = {}
     stop = False
-    with Log(out, total=c.steps, step=step) if ranks.first else nullcontext() as log:
+    logged = Log(out, total=c.steps, step=step) if ranks.first else nullcontext()
+    with run.allowed(minutes, ranks) as late, logged as log:
         while step < c.steps and not stop:
             ids, said = (t.to(ranks.device) for t in draw(model, takes, c, step, mine))
             error = loss(model, ids, said, c)
@@ -222,7 +223,7 @@ def _train(
             norm = clip_grad_norm(model, 1.0)
             opt.step(wsd(step, warmup=50, total=c.steps, decay_share=0.4, floor=0.02))
             step += 1
-            stop = ranks.agree(minutes is not None and time.monotonic() - started > 60 * minutes)
+            stop = late()
             last = stop or step == c.steps
             if step % 20 == 0 or last:
                 told = error.detach().clone()
