@@ -1,4 +1,4 @@
-"""How large the text encoder of public weights is, as far as its folder tells: no words are read."""
+"""How large the text encoder of public weights is, as far as its folder tells."""
 
 import json
 
