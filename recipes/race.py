@@ -64,6 +64,7 @@ VARIANTS = {
     "shift-8": Variant(what="twice the shift", settings={"shift": "8.0"}),
     "no-soft": Variant(what="no fractional freedom", settings={"soft": "0.0"}),
     "soft-0.5": Variant(what="twice as much of it", settings={"soft": "0.5"}),
+    "subjects": Variant(what="errors count more where things are", settings={"subjects": "6.0"}),
     "contrast": Variant(what="pushed from the neighbour", settings={"contrast": "0.05"}),
     "x": Variant(what="the network predicts clean latents", settings={"preset.predicts": "x"}),
     "narrow": Variant(

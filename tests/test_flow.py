@@ -85,6 +85,10 @@ def test_loss_weighs_clips_and_adds_up_over_parts():
     whole = flow.loss(v, clean, noise, level, weight)
     torch.testing.assert_close(whole, (3.0 * parts[0] + 0.5 * parts[1]) / 2)
     torch.testing.assert_close(flow.loss(v, clean, noise, level, torch.ones(2)), sum(parts) / 2)
+    places = torch.zeros_like(level)
+    places[0, 0, 1] = 2.0
+    expected = 2 * (v - (noise - clean))[0, :, 1].square().sum() / v.numel()
+    torch.testing.assert_close(flow.loss(v, clean, noise, level, places), expected)
 
 
 def test_loss_of_bf16_is_computed_in_fp32():

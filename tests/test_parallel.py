@@ -22,6 +22,7 @@ STAGES = {"dit": dit, "few": few, "compressor": compressor, "text": text}
 GIVEN = {
     "dit": {
         "bf16": "false", "lr": "1e-4", "adam_lr": "1e-4", "own": "0.3", "staggered": "0.3",
+        "subjects": "3.0",
         "tasks": "{'blank': 1, 'first': 1, 'inpaint': 1, 'stream': 1, 'refer': 2}",
     },
     "few": {"bf16": "false", "lr": "1e-4", "adam_lr": "1e-4"},

@@ -67,14 +67,14 @@ def loss(
 def distance(v: Tensor, wanted: Tensor, level: Tensor, weight: Tensor | None = None) -> Tensor:
     """The mean over latents with level > 0 of `(v - wanted)^2`, in fp32 or better.
 
-    weight (B,) multiplies each clip's errors and is not normalised, so that a batch that is
+    weight (B,), or B 1 T H W, multiplies the errors and is not normalised, so that a batch that is
     computed in parts sums to the whole. A batch without a painted latent has distance 0.
     """
     v = v.to(torch.promote_types(v.dtype, torch.float32))
     painted = (level > 0).expand_as(v)  # B C T H W
     error = torch.where(painted, v - wanted.to(v), 0).square()
     if weight is not None:
-        error = error * rearrange(weight.to(v), "b -> b 1 1 1 1")
+        error = error * (weight if weight.ndim > 1 else weight[:, None, None, None, None]).to(v)
     return error.sum() / painted.sum().clamp(min=1)
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from worldreel import checkpoint
+from worldreel.data.clip import DENSE
 from worldreel.data.loader import Loader
 from worldreel.errors import RequestError
 from worldreel.parallel import Ranks
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 NOW = 1e-9  # minutes: stop after one step
 ALL = {
     "preset.layers": "3", "preset.predicts": "x", "muon": "false", "bypass": "0.5",
-    "contrast": "0.05", "averages": "(0.0, 0.5)", "mean": "0.5", "std": "0.7", "twins": "false",
+    "contrast": "0.05", "subjects": "3.0", "averages": "(0.0, 0.5)", "mean": "0.5", "std": "0.7",
+    "twins": "false",
     "context_level": "0.5", "context_exact": "0.2", "own": "0.5", "staggered": "0.5",
     "tasks": "{'blank': 1, 'stream': 1, 'refer': 2}",
 }  # fmt: skip
@@ -94,6 +96,21 @@ def test_contrast_takes_away_the_distance_to_the_neighbour(name):
     assert dit.neighbours(x)[:, 0].tolist() == [1, 0, 3, 2]
     with pytest.raises(RequestError, match="in pairs: 3"):
         dit.neighbours(x[:3])
+
+
+def test_errors_count_more_where_a_thing_is_and_less_so_near_noise(name):
+    dense = torch.zeros(1, 2, 1, 3, len(DENSE))
+    dense[0, 0, 0, 1, DENSE.index("cone")] = 0.01  # an edge of it
+    dense[0, 1, 0, 2, DENSE.index("red")] = 1.0  # a colour alone is no thing's
+    dense[..., DENSE.index("near")] = 1.0
+    levels = torch.full((1, 1, 2, 1, 3), 0.75)
+    weight = dit.emphasis(dense, levels, 4.0)
+    assert weight[0, 0, 0, 0].tolist() == [1, 2, 1] and weight[0, 0, 1, 0].tolist() == [1, 1, 1]
+    assert torch.equal(dit.emphasis(dense, torch.ones_like(levels), 4.0), torch.ones_like(levels))
+    plain, half, whole = (first(config(name, subjects=x))[0] for x in (0.0, 2.0, 4.0))
+    assert plain < half and (whole - plain).item() == pytest.approx(2 * (half - plain).item(), 1e-4)
+    with pytest.raises(ValueError, match="subjects is -1"):
+        config(name, subjects=-1.0)
 
 
 def test_tokens_that_pass_by_are_drawn_for_the_whole_batch(name):

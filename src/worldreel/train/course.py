@@ -42,7 +42,7 @@ Lesson = Callable[[Batch, int, bool], Mapping[str, Tensor | float]]
 # What is looked up anew in each step, so that phases may differ in it.
 PER_STEP = frozenset(
     ("tasks", "soft", "context_level", "context_exact", "mean", "std", "shift", "dropout")
-    + ("contrast", "bypass", "own", "staggered", "spans", "counts")
+    + ("contrast", "bypass", "subjects", "own", "staggered", "spans", "counts")
 )
 
 

@@ -33,6 +33,7 @@ from worldreel.train import recipe
 from worldreel.train.course import PER_STEP as PER_STEP  # recipes' words, as is Phase
 from worldreel.train.course import Course, Learner, Stage, follow
 from worldreel.train.course import Phase as Phase
+from worldreel.world.scene import KINDS
 
 OWN = (0.5, 0.95)  # levels from which the model paints what is kept: what it hides is its own
 SHARES = len(DENSE) - 3  # of a token's truth: class and colour shares; the rest are measures
@@ -53,6 +54,7 @@ class Config(Course):
     shift: float = 1.5  # of training levels, towards noise
     dropout: float = 0.1  # share of clips without words
     dense: float = 0.1  # weight of the middle block's head
+    subjects: float = 0.0  # how much more errors count in cells that a thing touches
     contrast: float = 0.0  # how much a clip's velocity is pushed from its neighbour's (2506.05350)
     bypass: float = 0.0  # share of painted tokens that pass by the middle blocks (2501.04765)
     own: float = 0.0
@@ -68,6 +70,8 @@ class Config(Course):
                 raise ValueError(f"{name} is {getattr(self, name)}; it is a share, from 0 to 1")
         if not 0 <= self.context_level < 1:
             raise ValueError(f"context_level is {self.context_level}; give 0 or more, below 1")
+        if self.subjects < 0:
+            raise ValueError(f"subjects is {self.subjects}; it is a weight: give 0 or more")
         if not 0 <= self.bypass < 1:
             raise ValueError(
                 f"bypass is {self.bypass}; it is a share of tokens, at least 0, below 1"
@@ -218,13 +222,24 @@ def losses(
     field_ = tokens.velocity(network, board, box, heard, context=context, noise=d.noise)
     v = field_(x, d.sigma, d.sigma)
     levels = canvas.levels(board, d.sigma)
-    flow_loss = flow.loss(v, clean, d.noise, levels)
+    weight = emphasis(dense, levels, c.subjects) if c.subjects else None
+    flow_loss = flow.loss(v, clean, d.noise, levels, weight)
     if c.contrast:
         apart = flow.loss(v, neighbours(clean), neighbours(d.noise), levels)
         flow_loss = flow_loss - c.contrast * apart
     if truth is None:
         return flow_loss, flow_loss.new_zeros(())
     return flow_loss, truth.loss(dense, box.painted, through)
+
+
+def emphasis(dense: Tensor, levels: Tensor, subjects: float) -> Tensor:
+    """How much errors count, B 1 T H W, of truth B T h w A: more where a thing touches a cell.
+
+    Least near noise: where things are is not seen there yet, and a weight that knows it would teach
+    the model to paint more of them than the words say.
+    """
+    things = dense[..., : len(KINDS)].sum(dim=-1)[:, None] > 0  #                     B 1 T H W
+    return 1 + subjects * things * (1 - levels)
 
 
 def cut(clips: Tensor, d: Draw) -> Canvas:
