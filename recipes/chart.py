@@ -67,7 +67,7 @@ def figures(about: Mapping[str, Any]) -> str:
     lines += ["", _checked(about), ""]
     lines += [
         "| run | parameters | clips | FLOP | processor s | loss, seen pairs | held-out pairs "
-        "| four lines right, % |",
+        "| right answers, % |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for row in about["points"]:

@@ -14,6 +14,7 @@ from worldreel.errors import MediaError, RequestError
 from worldreel.media import Video
 from worldreel.parts import Parts, folder_of, parts_of, record
 from worldreel.provenance import SWITCH, load_sidecar, packets_digest, read_mark, sidecar_path
+from worldreel.request import Plan
 from worldreel.stream import Stream, stream
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -175,6 +176,19 @@ def test_parts_of_another_stream_are_refused(model, tmp_path, asked, says):
         record(made(model, **asked), tmp_path / "a.mp4")
     assert "\n" not in str(caught.value) and "a.parts" in str(caught.value)
     assert before == {p: p.read_bytes() for p in (tmp_path / "a.parts").iterdir()}
+
+
+def test_parts_from_before_the_shift_could_be_asked_for_go_on(model, tmp_path, monkeypatch):
+    def unsaid(self, real=Plan.to_json):
+        return {name: value for name, value in real(self).items() if name != "flow_shift"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Plan, "to_json", unsaid)
+        begun(model, tmp_path / "a.parts")
+    with pytest.raises(RequestError, match="of flow shift '2.0' and not '3.0'"):
+        record(made(model, flow_shift=3), tmp_path / "a.mp4")
+    _, found = record(made(model), tmp_path / "a.mp4")
+    assert found == pytest.approx(4 / 3)
 
 
 def test_other_weights_are_refused(model, tmp_path, monkeypatch):

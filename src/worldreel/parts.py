@@ -130,6 +130,8 @@ class Parts:
     def _check(self) -> None:
         """Refuse another stream's parts, and more than was asked; make anew what was cut short."""
         clip_id, found = self._said(0)
+        # those of before it could be asked for do not say it
+        found = {"flow_shift": self.stream.engine.limits.default_shift} | found
         for name, ours in self._asked.items():
             theirs = found.get(name)
             if theirs != ours:
