@@ -80,7 +80,8 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """settings: of `train.dit.Config`, as `--set` takes them; looks: how it is judged, by name."""
+    """settings: of `train.dit.Config`, as `--set` takes them, and "batch", where a step has other
+    clips than the bench's; looks: how it is judged, by name."""
 
     name: str
     settings: Mapping[str, str]
@@ -92,9 +93,9 @@ class Run:
 def config(bench: Bench, run: Run) -> stage.Config:
     """The config of a run: marble's, on the benchmark's clips, with the run's settings."""
     counts = {path: _count(path) for path in bench.latents}
-    most = max(counts.values())
+    most, size = max(counts.values()), batch_of(bench, run.settings)
     buckets = tuple(
-        Bucket(path=path, weight=count / most, batch=bench.batch) for path, count in counts.items()
+        Bucket(path=path, weight=count / most, batch=size) for path, count in counts.items()
     )
     base = stage.Config(
         preset=bench.preset,
@@ -108,7 +109,12 @@ def config(bench: Bench, run: Run) -> stage.Config:
         compile=False,
         bf16=bench.bf16,
     )
-    return recipe.override(base, run.settings)
+    return recipe.override(base, {k: v for k, v in run.settings.items() if k != "batch"})
+
+
+def batch_of(bench: Bench, settings: Mapping[str, str]) -> int:
+    """The clips of a step: the settings', or else the bench's."""
+    return int(settings.get("batch", bench.batch))
 
 
 def _count(folder: str) -> int:

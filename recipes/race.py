@@ -51,6 +51,10 @@ VARIANTS = {
     "base": Variant(what="marble's recipe"),
     "no-dense": Variant(what="no truth of the renderer", settings={"dense": "0.0"}),
     "dense-0.3": Variant(what="thrice its weight", settings={"dense": "0.3"}),
+    "lr-up": Variant(what="twice the rate", settings={"lr": "4e-3", "adam_lr": "4e-3"}),
+    "lr-down": Variant(what="half the rate", settings={"lr": "1e-3", "adam_lr": "1e-3"}),
+    "batch-8": Variant(what="half the clips in a step", settings={"batch": "8"}),
+    "batch-32": Variant(what="twice the clips in a step", settings={"batch": "32"}),
     "adamw-1e-3": Variant(what="AdamW", settings={"muon": "false", "adam_lr": "1e-3"}),
     "adamw-3e-3": Variant(what="AdamW, faster", settings={"muon": "false", "adam_lr": "3e-3"}),
     "no-twins": Variant(what="no mirrored clips", settings={"twins": "false"}),
@@ -96,6 +100,7 @@ def settings_of(name: str, smoke: bool) -> dict[str, str]:
         scale = {k: v for k, v in settings.items() if k in ("preset.dim", "preset.mlp")}
         settings |= {k: str(int(v) // 8) for k, v in scale.items()}
         settings |= {"preset.heads": "1"} if scale else {}
+        settings |= {"batch": "4"} if "batch" in settings else {}
     return settings | ({"averages": AVERAGES} if name == "base" else {})
 
 
@@ -111,7 +116,7 @@ def plan(b: Bench, names: Sequence[str], chosen: argparse.Namespace) -> dict[str
             continue
         print(f"measuring a step of {name}", file=sys.stderr, flush=True)
         settings = settings_of(name, chosen.smoke)
-        cost = b.batch * bench.flops(b, settings, len(LABELS))
+        cost = bench.batch_of(b, settings) * bench.flops(b, settings, len(LABELS))
         seconds = bench.pace(b, settings, steps=1 if chosen.smoke else 3)
         first = held["variants"].get("base", {"step_flops": cost, "step_seconds": seconds})
         share = first[f"step_{chosen.equal}"] / {"flops": cost, "seconds": seconds}[chosen.equal]
