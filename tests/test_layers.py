@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src/worldreel"
 ROWS = [
     "errors progress",
     "extras",
-    "flow canvas tokens samplers guidance",
+    "flow canvas tokens noise samplers guidance",
     "parallel",
     "models world",
     "lora adapted plan offload team checkpoint provenance certificate credentials media mux"
@@ -47,7 +47,7 @@ WITHOUT_TORCH = (
 )
 # These run where there is nothing but the allowed packages, and so must all that they import.
 LEAN = (
-    r"((flow|canvas|tokens|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"
+    r"((flow|canvas|tokens|noise|samplers|guidance|parallel|checkpoint)|(models|world|train)/.*"
     r"|data/(synth|takes|live|encode|loader)|eval/probes)\.py|recipes/.*"
 )
 ALLOWED = {"torch", "numpy", "einops", "safetensors", "mujoco", "worldreel"}

@@ -166,6 +166,19 @@ def test_the_beginning_does_not_depend_on_the_length(model, pace):
     assert [c.seconds for c in made(model)] == [0, 4 / 3, 2, 8 / 3, 10 / 3]
 
 
+def test_new_noise_changes_neither_going_on_nor_the_beginning(model, pace, monkeypatch):
+    """Both laws above, of the sampler that draws."""
+    plain = latents(made(model, 3, pace=pace))
+    settings = dataclasses.replace(model.settings, sampler="ancestral")
+    monkeypatch.setattr(model, "settings", settings)
+    whole = list(made(model, 3, pace=pace))
+    assert not close(latents(whole), plain, 1e-3)
+    for after in whole[1:-1:2]:
+        rest = list(made(model, 4, pace=pace).chunks(after.state))
+        for a, b in zip(whole[after.index + 1 : -1], rest, strict=False):
+            assert torch.equal(a.latents, b.latents) and np.array_equal(a.frames, b.frames)
+
+
 def test_decoding_by_chunk_equals_decoding_whole(model, pace):
     chunks = list(made(model, pace=pace))
     whole = model.decode(latents(chunks))[0][: sum(len(c.frames) for c in chunks)]
@@ -196,7 +209,7 @@ def test_noise_is_of_the_seed_and_the_place_alone(model):
     assert not torch.equal(paint, made(model, seed=4).noise(0, 400)[0])
 
 
-@pytest.mark.parametrize("sampler", samplers.SAMPLERS)
+@pytest.mark.parametrize("sampler", samplers.NAMES)
 def test_staggered_groups_walk_the_schedule_as_one_would(model, monkeypatch, sampler):
     """With a velocity that looks at one latent alone, windows and ticks change nothing."""
 
@@ -216,7 +229,7 @@ def test_staggered_groups_walk_the_schedule_as_one_would(model, monkeypatch, sam
         sigmas = flow.schedule(4, shift=settings.flow_shift)
         v = field(None, None, 0, False, None, None, False)
         freedom = torch.ones_like(start.x[:, :1])
-        alone = samplers.run(samplers.SAMPLERS[sampler](v, start, sigmas, freedom))
+        alone = samplers.run(one.sampler(0, found.shape[2])(v, start, sigmas, freedom))
         assert close(found, alone, 1e-6)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from worldreel import canvas, clips, conditions, flow, guidance, loading, montage, samplers, tokens
 from worldreel.canvas import Canvas
@@ -37,6 +37,7 @@ from worldreel.models.text import TextEncoder
 from worldreel.models.unread import Unread, give_back
 from worldreel.models.wan_text import WanText
 from worldreel.models.wan_vae import WanVae
+from worldreel.noise import drawn, fresh
 from worldreel.offload import RESIDENT, Way, turns_of, weights_of
 from worldreel.progress import Progress, silent
 from worldreel.prompt import hear, heard, read, rewriter
@@ -285,9 +286,7 @@ class Engine(Tasks):
         s = self.settings
         steps = s.steps if steps is None else steps
         scale = s.guidance_scale if guidance_scale is None else guidance_scale
-        noise = torch.cat(
-            [torch.randn(1, *board.shape[1:], generator=Generator().manual_seed(n)) for n in seeds]
-        ).to(self.device)
+        noise = drawn(board.shape, seeds).to(self.device)
         board = dataclasses.replace(
             board, known=board.known.to(self.device), freedom=board.freedom.to(self.device)
         )
@@ -299,7 +298,8 @@ class Engine(Tasks):
         sigmas = flow.schedule(steps, shift=shift, least=least).to(self.device)
         told("paint", 0, steps)
         x = start.x
-        for state in samplers.SAMPLERS[s.sampler](velocity, start, sigmas, board.freedom):
+        sampler = samplers.named(s.sampler, fresh(noise, seeds))
+        for state in sampler(velocity, start, sigmas, board.freedom):
             x = state.x
             told("paint", state.step, steps)
         return x
@@ -367,7 +367,7 @@ class Engine(Tasks):
             pair,
             tokens.bag(pair, patch=preset.patch, chunk=preset.chunk),
             self.dit.read([(None, joined, mask)], len(joined)),
-            context=None if context is None else context.doubled(),
+            context=None if context is None else context.shown(2),
             noise=torch.cat([noise, noise]),
         )
 

@@ -146,8 +146,8 @@ def _lora(one: tuple[str | Path, float]) -> tuple[Path, float]:
 
 def _own(folder: Path, dtype: torch.dtype, loras: Sequence[tuple[Path, float]]) -> Parts:
     settings = settings_of(folder)
-    if settings.sampler not in samplers.SAMPLERS:
-        known = ", ".join(samplers.SAMPLERS)
+    if settings.sampler not in samplers.NAMES:
+        known = ", ".join(samplers.NAMES)
         file = folder / "model.json"
         raise CheckpointError(f"{file}: no sampler of {known}: fetch the model again")
     text = checkpoint.load_text(shelf.part(folder, "text"))

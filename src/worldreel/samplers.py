@@ -4,8 +4,9 @@
     x = run(ab2(velocity, state, flow.schedule(20), known.freedom))
 
 Each yields its `State` after every step; any of them resumes from a state that it has yielded as
-if it had never stopped. They know no network, no guidance and no randomness. `sigmas` is (S+1,), or
-(S+1, T) for a schedule with a time axis; what is kept (freedom 0) comes out bit for bit.
+if it had never stopped. They know no network and no guidance, and draw nothing: new noise, which
+`ancestral` alone asks for, is an argument. `sigmas` is (S+1,), or (S+1, T) for a schedule with a
+time axis; what is kept (freedom 0) comes out bit for bit.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from worldreel import flow
 from worldreel.flow import Velocity
+from worldreel.noise import Fresh
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +133,38 @@ def _log_snr(s: Tensor, s_next: Tensor) -> Tensor:
     return ((1 - b) / b).log() - ((1 - a) / a).log()
 
 
+def ancestral(fresh: Fresh) -> Sampler:
+    """Euler's method with as much new noise in each step as keeps the distribution (2010.02502, eta
+    of 1).
+
+    A step's clean latents and noise are what the velocity says. To the lower level go the clean
+    ones, with noise of which a part is new: n, the ratio of noise to signal, falls to n_next, and
+    r = n_next / n of the old noise stays beside sqrt(1 - r^2) of the new. So an error that a
+    network made is forgotten with the noise that it was made in. fresh: for the row that a step
+    goes to.
+    """
+
+    def walk(velocity: Velocity, state: State, sigmas: Tensor, freedom: Tensor) -> Iterator[State]:
+        for i in range(state.step, _num_steps(sigmas)):
+            s, s_next = flow.level(sigmas[i], freedom), flow.level(sigmas[i + 1], freedom)
+            v = velocity(state.x, sigmas[i], sigmas[i])
+            clean, noise = state.x - s * v, state.x + (1 - s) * v  # B C T H W
+            r = (s_next * (1 - s) / (s * (1 - s_next)).clamp(min=1e-12)).clamp(max=1)
+            noise = r * noise + (1 - r * r).sqrt() * fresh(sigmas[i + 1]).to(noise)
+            moved = ((1 - s_next) * clean + s_next * noise).to(state.x.dtype)
+            state = State(torch.where(s != s_next, moved, state.x), i + 1, v)
+            yield state
+
+    return walk
+
+
 SAMPLERS: dict[str, Sampler] = {"euler": euler, "heun": heun, "ab2": ab2, "unipc": unipc}
+NAMES = (*SAMPLERS, "ancestral")
+
+
+def named(name: str, fresh: Fresh) -> Sampler:
+    """The sampler of a name in `NAMES`; fresh is for the one that asks for it."""
+    return ancestral(fresh) if name == "ancestral" else SAMPLERS[name]
 
 
 def run(states: Iterable[State]) -> Tensor:

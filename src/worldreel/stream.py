@@ -12,7 +12,6 @@ alone: each latent has its own noise, by its place in the stream, whatever the s
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,10 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn import functional
 
-from worldreel import canvas, checkpoint, flow, guidance, montage, samplers, tokens, windows
+from worldreel import canvas, checkpoint, flow, guidance, montage, noise, samplers, tokens, windows
 from worldreel.canvas import Canvas
 from worldreel.course import USUAL, Course, Pace, course
 from worldreel.engine import Engine
@@ -196,8 +195,8 @@ class Stream:
             stop = start + count * made.pace.advance
             lag, ends, low = made.lag, count == made.at_once, start - made.context
         size = made.group(state.done)[1] - start  # of the oldest group
-        noise = self.noise(low, stop)
-        x, kept = noise[0], start - low
+        drawn = self.noise(low, stop)
+        x, kept = drawn[0], start - low
         if kept:
             past = canvas.tail(torch.cat(state.recent, dim=2), kept)
             x = torch.cat([past, x[:, :, kept:]], dim=2)
@@ -215,10 +214,9 @@ class Stream:
         board = Canvas(known=torch.where(freedom == 0, x, 0), freedom=freedom)
         sigmas = self._sigmas(stop - start, size, lag, kept).to(x.device)
         context = self._context(state, stop, held)
-        field = self._velocity(board, low, sigmas.ndim == 2, noise[0], context, bool(state.done))
-        s = self.engine.settings
+        field = self._velocity(board, low, sigmas.ndim == 2, drawn[0], context, bool(state.done))
         begun = samplers.State(x, len(sigmas) - 1 - lag, velocity, tuple(memory))
-        for walked in samplers.SAMPLERS[s.sampler](field, begun, sigmas, freedom):
+        for walked in self.sampler(low, stop)(field, begun, sigmas, freedom):
             begun = walked
         assert begun.previous_v is not None
         x, v, *memory = (y[:, :, kept:] for y in (begun.x, begun.previous_v, *begun.memory))
@@ -238,17 +236,24 @@ class Stream:
             memory=tuple(m[:, :, size:] for m in memory) if flying else (),
         )
 
-    def noise(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
-        """Noise of a span of latents, 1 C t h w twice: to paint from, and to be shown under."""
+    def noise(self, start: int, stop: int) -> Tensor:
+        """Noise of a span of latents, 2 1 C t h w: to paint from, and to be shown under."""
+        return self._drawn(2, [(latent,) for latent in range(start, stop)])[:, None]
+
+    def sampler(self, start: int, stop: int) -> samplers.Sampler:
+        """The settings' sampler for a span of latents; new noise is of a latent and its level."""
+
+        def fresh(row: Tensor) -> Tensor:
+            levels = row.expand(stop - start).tolist()
+            return self._drawn(1, list(zip(range(start, stop), levels, strict=True)))
+
+        return samplers.named(self.engine.settings.sampler, fresh)
+
+    def _drawn(self, count: int, places: Sequence[tuple[float, ...]]) -> Tensor:  # count C t h w
         p, c = self.course.plan, self.engine.compressor
-        shape = (2, c.preset.channels, p.height // c.stride, p.width // c.stride)
-        drawn = []
-        for latent in range(start, stop):
-            seed = hashlib.sha256(f"{p.seed} {latent}".encode()).digest()[:8]
-            generator = Generator().manual_seed(int.from_bytes(seed, "little"))
-            drawn.append(torch.randn(shape, generator=generator))
-        paint, show = torch.stack(drawn, dim=2).to(self.engine.device)[:, None]  # 1 C t h w, twice
-        return paint, show
+        shape = (count, c.preset.channels, p.height // c.stride, p.width // c.stride)
+        each = [noise.at(shape, p.seed, *place) for place in places]
+        return torch.stack(each, dim=2).to(self.engine.device)
 
     def _sigmas(self, painted: int, size: int, lag: int, kept: int) -> Tensor:
         """The rows of the schedule that a tick walks: (S+1,), or (S+1, T) with several groups.
@@ -282,7 +287,7 @@ class Stream:
             )
             box = self._bag(wide, per_frame=per_frame)
             words = dit.read(self._said(box, low, count), count)
-            shown = None if context is None else _spread(context, count)
+            shown = None if context is None else context.shown(count)
             noises = noise.expand(count, -1, -1, -1, -1)
             return tokens.velocity(dit, wide, box, words, context=shown, noise=noises)
 
@@ -388,13 +393,4 @@ def _joined(parts: list[Context]) -> Context:
         keys=[torch.cat(k, dim=2) for k in zip(*(p.keys for p in parts), strict=True)],
         values=[torch.cat(v, dim=2) for v in zip(*(p.values for p in parts), strict=True)],
         pos=torch.cat([p.pos for p in parts], dim=1),
-    )
-
-
-def _spread(context: Context, count: int) -> Context:
-    """A context shown to several branches alike."""
-    return Context(
-        keys=[k.expand(count, -1, -1, -1) for k in context.keys],
-        values=[v.expand(count, -1, -1, -1) for v in context.values],
-        pos=context.pos.expand(count, -1, -1),
     )

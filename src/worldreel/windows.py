@@ -67,7 +67,7 @@ def _decoded(engine: Engine, latents: Tensor, past: Past) -> np.ndarray:
 def _painted(stream: Stream, state: State, frames: np.ndarray) -> Tensor:
     """The latents of the next group, 1 C t h w, beside the frames that the window shows."""
     made, engine = stream.course, stream.engine
-    public, plan, settings = engine.public, made.plan, engine.settings
+    public, plan = engine.public, made.plan
     assert public is not None
     start, stop = made.group(state.done)
     low = start - made.context if state.done else 0
@@ -98,7 +98,7 @@ def _painted(stream: Stream, state: State, frames: np.ndarray) -> Tensor:
     )
     sigmas = flow.schedule(plan.num_inference_steps, shift=plan.flow_shift, least=LEAST)
     begun = samplers.State(canvas.start(board, noise))
-    sampler = samplers.SAMPLERS[settings.sampler]
+    sampler = stream.sampler(low, stop)
     x = samplers.run(sampler(velocity, begun, sigmas.to(engine.device), board.freedom))
     return torch.where(freedom == 0, known, x)[:, :, start - low :].clone()
 

@@ -57,12 +57,12 @@ class Context:
     values: list[Tensor]
     pos: Tensor  # B M 3
 
-    def doubled(self) -> Context:
-        """For both branches of guidance: computed once, shown twice."""
+    def shown(self, count: int) -> Context:
+        """For the branches of guidance: computed once, shown to each."""
         return Context(
-            keys=[k.repeat(2, 1, 1, 1) for k in self.keys],
-            values=[v.repeat(2, 1, 1, 1) for v in self.values],
-            pos=self.pos.repeat(2, 1, 1),
+            keys=[k.repeat(count, 1, 1, 1) for k in self.keys],
+            values=[v.repeat(count, 1, 1, 1) for v in self.values],
+            pos=self.pos.repeat(count, 1, 1),
         )
 
 
