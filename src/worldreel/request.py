@@ -107,9 +107,9 @@ class Limits:
     min_side: int = 64
     max_side: int = 512
     default_steps: int = 20
-    default_guidance: float = 4.5
+    default_guidance: float = 3.0
     default_interval: tuple[float, float] = (0.0, 1.0)
-    context_interval: tuple[float, float] = (0.95, 1.0)  # where a clip goes on in time
+    context_interval: tuple[float, float] = (0.8, 1.0)  # where a clip goes on in time
     default_shift: float = 5.0
     max_prompt_characters: int = LONGEST_PROMPT
     reach: int = 3  # latents' worth of frames that a latent touches: its own, and those after it

@@ -80,7 +80,7 @@ def test_few_steps_go_from_one_row_to_four_steps():
     told = [c.at(sum(p.steps for p in c.phases[:i])).counts for i in range(len(c.phases))]
     assert told == [marble.ONE_ROW, marble.TWO_OR_THREE, marble.FOUR_STEPS]
     assert max(told[-1], key=told[-1].__getitem__) == c.judged == 4
-    assert c.guidance_scale == marble.SETTINGS.guidance_scale
+    assert c.guidance_scale > 1
     for phase in c.phases:  # every part of a walk is as large in both processes
         assert all(bucket.batch % (2 * c.parts) == 0 for bucket in phase.buckets)
 

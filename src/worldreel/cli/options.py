@@ -107,7 +107,7 @@ Interval = Annotated[
         metavar="LOW:HIGH",
         help="Levels of noise at which guidance counts, 0 (none left) to 1, such as 0.3:0.9: a "
         "step at another costs half.",
-        show_default="0:1; 0.95:1 where a clip goes on",
+        show_default="0:1; 0.8:1 where a clip goes on",
     ),
 ]
 Shift = Annotated[
