@@ -6,6 +6,7 @@ Shapes: B batch, C latent channels, T h w latents, F H W pixels.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -105,7 +106,10 @@ def decode(
 
 
 def marble(device: torch.device) -> Engine:
-    return load("marble", device=str(device))
+    """marble, by Euler's method: what both sides can walk, from the same noise to the same end."""
+    engine = load("marble", device=str(device))
+    engine.settings = replace(engine.settings, sampler="euler")
+    return engine
 
 
 def words_of(engine: Engine) -> Tensor:
